@@ -1,0 +1,1 @@
+"""What an environment is, and the Pulumi program that declares it."""

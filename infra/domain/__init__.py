@@ -1,0 +1,1 @@
+"""What we know about an environment: values in, judgements out, nothing touched."""
