@@ -1,0 +1,1 @@
+"""What Azure is: tables with their dates and sources, and no decisions."""
