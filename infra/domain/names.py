@@ -1,0 +1,93 @@
+"""Names of everything that an environment creates, in one place: a renamed resource is a replaced resource."""
+
+from __future__ import annotations
+
+from infra.domain.environment import Environment
+
+PORT = 5432
+# The port of the pooler that the service has built in.
+POOLED_PORT = 6432
+DOMAIN = "postgres.database.azure.com"
+PRIVATE_LINK_ZONE = f"privatelink.{DOMAIN}"
+
+
+def resource_group(environment: Environment) -> str:
+    """The group that holds everything of the environment."""
+    return f"rg-{environment.server.name}"
+
+
+def server_host(environment: Environment) -> str:
+    """Where the server answers; the same with a private network."""
+    return f"{environment.server.name}.{DOMAIN}"
+
+
+def virtual_network(environment: Environment) -> str:
+    """The virtual network of a server that is not public."""
+    return f"vnet-{environment.server.name}"
+
+
+def subnet(environment: Environment) -> str:
+    """The subnet that the server, or its private endpoint, lives in."""
+    return f"snet-{environment.server.name}"
+
+
+def security_group(environment: Environment) -> str:
+    """The network security group of the subnet."""
+    return f"nsg-{environment.server.name}"
+
+
+def private_zone(environment: Environment) -> str:
+    """The private DNS zone: as declared, else derived from the mode.
+
+    Never the server's own host name, which Azure refuses: hence the word `private` in front of the domain.
+    """
+    if environment.network.dns_zone:
+        return environment.network.dns_zone
+    if environment.network.mode == "private_endpoint":
+        return PRIVATE_LINK_ZONE
+    return f"{environment.server.name}.private.{DOMAIN}"
+
+
+def private_zone_link(environment: Environment) -> str:
+    """The link between the private DNS zone and the virtual network."""
+    return f"link-{environment.server.name}"
+
+
+def private_endpoint(environment: Environment) -> str:
+    """The private endpoint of the server."""
+    return f"pe-{environment.server.name}"
+
+
+def workspace(environment: Environment) -> str:
+    """The log workspace."""
+    return f"log-{environment.server.name}"
+
+
+def diagnostic_setting(environment: Environment) -> str:
+    """The setting that sends the server's logs and metrics to the workspace."""
+    return f"diag-{environment.server.name}"
+
+
+def lock(environment: Environment) -> str:
+    """The lock against deletion."""
+    return f"lock-{environment.server.name}"
+
+
+def replica(environment: Environment) -> str:
+    """The read replica."""
+    return f"{environment.server.name}-replica"
+
+
+def dsn(environment: Environment, *, user: str | None = None, pooled: bool = False) -> str:
+    """The connection string of the application, without a password: that comes from PGPASSWORD or a token.
+
+    The trusted root certificates come from the machine: `PGSSLROOTCERT=system`, or a file.
+    """
+    name = user or environment.access.administrator or "USER"
+    port = POOLED_PORT if pooled else PORT
+    return f"postgresql://{name}@{server_host(environment)}:{port}/{environment.database.name}?sslmode={environment.database.sslmode}"
+
+
+def tags(environment: Environment) -> dict[str, str]:
+    """Tags that every resource carries: whose it is and what made it."""
+    return {"environment": environment.name, "managed-by": "agent-memory"}
