@@ -1,0 +1,163 @@
+"""The command `agentmem`: the tree of verbs, and the one place that turns an error into a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from infra.domain.environment import STACKS
+from infra.domain.problem import Invalid
+from scripts.edges.exits import BUG, CONFIGURATION, GOOD, USAGE, Failure
+
+app = typer.Typer(
+    name="agentmem",
+    help="The memory of AI agents in Azure Database for PostgreSQL, as code: checked, planned, built and proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Stack = Annotated[str, typer.Option("--stack", "-s", help=f"One of {', '.join(STACKS)}.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
+Folder = Annotated[Path, typer.Option("--folder", help="Where Pulumi.yaml and the stack files are.", envvar="AGENTMEM_FOLDER")]
+
+
+def project_folder() -> Path:
+    """The nearest folder upward that holds Pulumi.yaml, else this one."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "Pulumi.yaml").exists()), here)
+
+
+def _end(code: int) -> NoReturn:
+    raise typer.Exit(int(code))
+
+
+@app.command()
+def check(
+    stack: Annotated[str | None, typer.Option("--stack", "-s", help="One environment.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All five environments, side by side.")] = False,
+    as_json: AsJson = False,
+    folder: Folder = Path(),
+) -> None:
+    """Judge stack files against what Azure does and against their own recovery targets. Touches nothing."""
+    from scripts.check import check as run
+    from scripts.edges.stack_file import known_stack
+
+    if (stack is None) == (not every):
+        raise Failure(USAGE, "name one environment or all of them", hint="agentmem check --stack prod, or agentmem check --all")
+    _end(run(list(STACKS) if stack is None else [known_stack(stack)], _at(folder), as_json))
+
+
+@app.command()
+def explain(
+    stack: Stack,
+    key: Annotated[str | None, typer.Argument(help="A key or the beginning of one, for example backup or parameters.maintenance_work_mem.")] = None,
+    as_json: AsJson = False,
+    folder: Folder = Path(),
+) -> None:
+    """Show each effective value of an environment, where it comes from, and the rule or formula behind it."""
+    from scripts.edges.stack_file import known_stack
+    from scripts.explain import explain as run
+
+    _end(run(known_stack(stack), _at(folder), key, as_json))
+
+
+@app.command()
+def preview(
+    stack: Stack,
+    as_json: AsJson = False,
+    unknown: Annotated[bool, typer.Option("--unknown", help="As a first preview sees it: nothing that Azure would answer is known.")] = False,
+    folder: Folder = Path(),
+) -> None:
+    """Show what the Pulumi program asks for, without an engine and without credentials."""
+    from scripts.edges.stack_file import known_stack
+    from scripts.preview import preview as run
+
+    _end(run(known_stack(stack), _at(folder), as_json=as_json, unknown=unknown))
+
+
+@app.command("post-provision")
+def post_provision(
+    stack: Stack,
+    dsn: Annotated[str | None, typer.Option(help="Connect here instead of to the declared server; no password in it, that is PGPASSWORD.")] = None,
+    entra: Annotated[bool, typer.Option("--entra", help="Log in with a token of Microsoft Entra ID instead of a password.")] = False,
+    user: Annotated[str | None, typer.Option(help="Log in as this role; default: the administrator.")] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    folder: Folder = Path(),
+) -> None:
+    """Bring the database to what is declared: extension, provenance, roles, vector indexes. Safe to run again."""
+    from scripts.edges.stack_file import known_stack, read
+    from scripts.post_provision import main as run
+
+    environment = read(known_stack(stack), _at(folder))
+    _end(run(environment, dsn=dsn, password=os.environ.get("PGPASSWORD"), entra=entra, user=user, dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
+def rehearse(
+    stack: Stack = "prod",
+    data: Annotated[Path | None, typer.Option(help='Own memories, JSON lines of {"id", "text", "embedding"}.')] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the server up and print its DSN; Ctrl-C stops it.")] = False,
+    rows: Annotated[int, typer.Option(min=1, help="Memories to make for the first vector set; a quarter of it for the others.")] = 20_000,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+    folder: Folder = Path(),
+) -> None:
+    """Live through an environment on this machine: check, plan, create, provision, load, search, report."""
+    from scripts.edges.stack_file import known_stack
+    from scripts.rehearse import rehearse as run
+
+    _end(run(known_stack(stack), _at(folder), data=data, keep=keep, rows=rows, as_json=as_json, dry_run=dry_run))
+
+
+def _at(folder: Path) -> Path:
+    return project_folder() if folder == Path() else folder
+
+
+def main() -> None:
+    """Entry of the command: every expected error is a line and an exit code, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted; run it again to go on\n")
+        sys.exit(130)
+    except Exception as error:
+        sys.exit(_told(error))
+    sys.exit(code or GOOD)
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong on stderr; the exit code."""
+    if isinstance(error, Failure):
+        sys.stderr.write(f"{error}\n")
+        return error.code
+    if isinstance(error, Invalid):
+        sys.stderr.write(f"{error}\n{len(error.problems)} problems, nothing was registered\n")
+        return CONFIGURATION
+    if isinstance(error, TyperException):
+        sys.stderr.write(f"{str(error).rstrip('.')}\nhint: agentmem --help\n")
+        return USAGE
+    return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    import traceback
+
+    if os.environ.get("AGENTMEM_TRACEBACK"):
+        traceback.print_exception(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    sys.stderr.write(f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}: this is a bug of ours\n")
+    sys.stderr.write("hint: AGENTMEM_TRACEBACK=1 shows where; please report it\n")
+    return BUG
+
+
+if __name__ == "__main__":
+    main()
