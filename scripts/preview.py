@@ -42,7 +42,7 @@ def mistakes(plan: Plan) -> tuple[Problem, ...]:
     """Inputs that the SDK's own types do not allow: a bug of the program, never of the stack file."""
     from scripts.edges import input_types
 
-    return tuple(input_types.mistakes(plan))
+    return input_types.check(plan)
 
 
 def _document(plan: Plan, problems: tuple[Problem, ...]) -> dict[str, Any]:
