@@ -1,0 +1,1 @@
+"""The parts of a memory store: one Pulumi component a file."""

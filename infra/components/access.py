@@ -1,0 +1,44 @@
+"""The Entra administrators of the server, before the databases, so that they may own them."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi_azure_native import dbforpostgresql
+
+from infra.components.write_queue import WriteQueue
+from infra.domain import names
+from infra.domain.environment import EntraAdministrator, Environment
+
+
+class Access(pulumi.ComponentResource):
+    """One Entra administrator after another; none on a server with passwords only."""
+
+    def __init__(
+        self,
+        name: str,
+        environment: Environment,
+        queue: WriteQueue,
+        tenant_id: pulumi.Input[str] | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("agent-memory:index:Access", name, None, opts)
+        self._name, self._environment, self._queue, self._tenant_id = name, environment, queue, tenant_id
+        self.administrators = [self._administrator(declared) for declared in environment.access.entra_administrators]
+        self.register_outputs({"administrator_ids": [administrator.id for administrator in self.administrators]})
+
+    def _administrator(self, declared: EntraAdministrator) -> dbforpostgresql.AdministratorsMicrosoftEntra:
+        # principal_type as plain text: the SDK's enum of that name has lower-case values of another service.
+        return self._queue.write(
+            lambda options: dbforpostgresql.AdministratorsMicrosoftEntra(
+                f"{self._name}-administrator-{declared.object_id}",
+                object_id=declared.object_id,
+                principal_name=declared.principal_name,
+                principal_type=declared.principal_type,
+                tenant_id=self._tenant_id,
+                resource_group_name=names.resource_group(self._environment),
+                server_name=self._environment.server.name,
+                opts=options,
+            ),
+            self,
+            dies_with_server=True,
+        )
