@@ -20,7 +20,7 @@ def preview(stack: str, folder: Path, *, as_json: bool, unknown: bool) -> int:
         return BUG if problems else GOOD
     screen.say(f"preview {stack} · what the program asks for, not what Azure has")
     for line in plan.tree():
-        screen.say(f"  + {line}")
+        screen.say(f"  {'+' if line.resource else ' '} {line}")
     for problem in problems:
         screen.talk(str(problem))
     screen.say(f"{plan.count} to create, nothing was created; next: pulumi up --stack {stack}")

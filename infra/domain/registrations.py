@@ -72,6 +72,7 @@ class TreeLine:
     kind: str
     name: str
     notes: tuple[str, ...]
+    resource: bool = True
 
     def __str__(self) -> str:
         return "  ".join(("  " * self.depth + self.kind, self.name, *self.notes))
@@ -164,11 +165,49 @@ def is_plain(value: object) -> bool:
 
 def _branch(children: Mapping[str, list[Registration]], parent: str, depth: int) -> Iterator[TreeLine]:
     for item in children.get(parent, []):
-        yield TreeLine(depth, item.kind, item.name, tuple(_notes(item)))
+        yield TreeLine(depth, item.kind, item.name, tuple(_notes(item)), item.is_resource)
         yield from _branch(children, item.urn, depth + 1)
 
 
+# What a reader wants to know first about a kind: paths into its inputs.
+_TELLING: Mapping[str, tuple[str, ...]] = {
+    "Server": ("serverName", "sku.name", "version", "storage.storageSizeGB", "highAvailability.mode", "backup.backupRetentionDays"),
+    "Configuration": ("value",),
+    "Database": ("databaseName",),
+    "FirewallRule": ("startIpAddress", "endIpAddress"),
+    "AdministratorsMicrosoftEntra": ("principalName",),
+    "ResourceGroup": ("resourceGroupName", "location"),
+    "VirtualNetwork": ("addressSpace.addressPrefixes",),
+    "Subnet": ("addressPrefix",),
+    "PrivateZone": ("privateZoneName",),
+    "Workspace": ("retentionInDays",),
+    "ManagementLockByScope": ("level",),
+}
+
+
+def telling(item: Registration) -> str:
+    """The inputs of a resource that tell most, in a few words; empty where no input does."""
+    paths = _TELLING.get(item.kind, ()) if item.custom else ()
+    found = ((path.rpartition(".")[2], _at(item.inputs, path.split("."))) for path in paths)
+    return " ".join(_told(name, value) for name, value in found if value is not None)
+
+
+def _told(name: str, value: Any) -> str:
+    """Text speaks for itself; a number needs its name."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else f"{name} {value}"
+
+
+def _at(value: Any, path: list[str]) -> Any:
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
 def _notes(item: Registration) -> Iterator[str]:
+    if told := telling(item):
+        yield told
     if item.protect:
         yield "protected"
     if item.retain_on_delete:

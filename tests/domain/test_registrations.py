@@ -66,7 +66,7 @@ def test_the_tree_shows_children_below_their_parent_and_what_protects_them() -> 
     assert lines == [
         "azure-native  azure",
         "Store  server",
-        "  Server  server  protected  ignores availabilityZone",
+        "  Server  server  storageSizeGB 128  protected  ignores availabilityZone",
         "  Database  zep  kept on delete",
     ]
 
