@@ -1,0 +1,65 @@
+# What a person types. Every path is relative, so a clone may lie anywhere; nothing needs root.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help rehearse test lint docs requirements clean
+
+STACK ?= prod
+VENV := .venv
+BIN := $(VENV)/bin
+# The first that runs and is new enough; `make PYTHON=/path/to/python test` chooses another.
+ifndef PYTHON
+PYTHON := $(shell for python in python3.11 python3.12 python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+endif
+# --no-compile: the provider's SDK has thousands of modules, and the few that are used compile at first import.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --no-compile --no-deps
+LOCKED := $(PIP) --require-hashes --only-binary :all:
+
+help:  ## this list
+	@echo 'agent-memory: the memory of AI agents in Azure Database for PostgreSQL, as code'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 24
+
+rehearse: $(VENV)/.runtime  ## live through an environment on this machine, without an Azure account (STACK=prod)
+	@$(BIN)/agentmem rehearse --stack $(STACK)
+
+test: lint  ## lint, types, and the whole suite, with real PostgreSQL servers
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.dev  ## style, types and fences, in seconds
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -m pytest -q tests/house/test_arrows.py tests/house/test_shape.py
+
+docs: $(VENV)/.dev  ## write the generated parts of README.md and docs/reference
+	@$(BIN)/python -m scripts.generate_docs
+
+requirements: $(VENV)/.dev  ## pin requirements*.txt anew, with hashes
+	@for name in requirements requirements-dev; do \
+		CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header \
+			--output-file "$$name.txt" "$$name.in" || exit 1; done
+
+clean:  ## remove what was built and installed here, also the local Azure
+	rm -rf $(VENV) build dist .local-azure .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis agent_memory.egg-info
+	find infra scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written last. An install that was killed leaves `.unfinished` or no stamp at all: the next one begins anew.
+$(VENV)/.runtime: requirements.txt pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'make: needs Python 3.11 or newer$(if $(PYTHON),; $(PYTHON) is older or does not run)' >&2; \
+		echo 'hint: install it, or name one: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
+	@if [ ! -e $@ ] || [ -e $(VENV)/.unfinished ]; then \
+		echo 'installing into $(VENV), once' >&2; "$(PYTHON)" -m venv --clear $(VENV); fi
+	@touch $(VENV)/.unfinished
+	@$(LOCKED) --requirement requirements.txt
+	@$(PIP) --no-build-isolation --no-index --editable .
+	@rm $(VENV)/.unfinished
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	@touch $(VENV)/.unfinished
+	@$(LOCKED) --requirement requirements-dev.txt
+	@rm $(VENV)/.unfinished
+	@touch $@
