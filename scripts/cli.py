@@ -58,7 +58,7 @@ def check(
 @app.command()
 def explain(
     stack: Stack,
-    key: Annotated[str | None, typer.Argument(help="A key or the beginning of one, for example backup or parameters.maintenance_work_mem.")] = None,
+    key: Annotated[str | None, typer.Argument(help="A key or the beginning of one, for example backup or parameters.")] = None,
     as_json: AsJson = False,
     folder: Folder = Path(),
 ) -> None:
@@ -73,7 +73,7 @@ def explain(
 def preview(
     stack: Stack,
     as_json: AsJson = False,
-    unknown: Annotated[bool, typer.Option("--unknown", help="As a first preview sees it: nothing that Azure would answer is known.")] = False,
+    unknown: Annotated[bool, typer.Option("--unknown", help="As a first preview sees it: Azure has answered nothing yet.")] = False,
     folder: Folder = Path(),
 ) -> None:
     """Show what the Pulumi program asks for, without an engine and without credentials."""
@@ -86,7 +86,7 @@ def preview(
 @app.command("post-provision")
 def post_provision(
     stack: Stack,
-    dsn: Annotated[str | None, typer.Option(help="Connect here instead of to the declared server; no password in it, that is PGPASSWORD.")] = None,
+    dsn: Annotated[str | None, typer.Option(help="Connect here instead; the password stays out of it, in PGPASSWORD.")] = None,
     entra: Annotated[bool, typer.Option("--entra", help="Log in with a token of Microsoft Entra ID instead of a password.")] = False,
     user: Annotated[str | None, typer.Option(help="Log in as this role; default: the administrator.")] = None,
     dry_run: DryRun = False,

@@ -28,7 +28,9 @@ def explain(stack: str, folder: Path, key: str | None, as_json: bool) -> int:
         screen.document("explain", {"environment": stack, "values": [_row(item, loaded) for item in chosen]})
         return GOOD
     screen.say(f"{stack} as {loaded.path.name} declares it, and what follows from that")
-    for line in screen.table((item.key, _text(item.value), f"{_origin(item, loaded)}{'  ' + item.because if item.because else ''}") for item in chosen):
+    for line in screen.table(
+        (item.key, _text(item.value), f"{_origin(item, loaded)}{'  ' + item.because if item.because else ''}") for item in chosen
+    ):
         screen.say(line)
     screen.say(f"{len(chosen)} values; the password is {'set' if loaded.password_is_set else 'not set in this file'}")
     return GOOD

@@ -46,7 +46,10 @@ def mistakes(plan: Plan) -> tuple[Problem, ...]:
 
 
 def _document(plan: Plan, problems: tuple[Problem, ...]) -> dict[str, Any]:
-    changes = [{"urn": item.urn, "operation": "create", "type": item.type, "name": item.name, "protect": item.protect, "new": dict(item.inputs)} for item in plan.resources]
+    changes = [
+        {"urn": item.urn, "operation": "create", "type": item.type, "name": item.name, "protect": item.protect, "new": dict(item.inputs)}
+        for item in plan.resources
+    ]
     unknown = [item.urn for item in plan.resources if UNKNOWN in str(item.inputs)]
     return {
         "environment": plan.stack,

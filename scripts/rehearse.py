@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.domain import check as rules
-from infra.domain import names, sizing, vectors
+from infra.domain import check as rules, names, sizing, vectors
 from infra.domain.environment import Environment, VectorSet
 from infra.domain.problem import Invalid, Severity
 from infra.domain.registrations import Plan
@@ -87,9 +86,10 @@ def _own(data: Path | None, environment: Environment) -> Memories | None:
 
 
 def _road() -> str:
-    from scripts.local_azure import postgres
+    from scripts.local_azure.binaries import Binaries
 
-    return f"local Azure · PostgreSQL {postgres.SERVER_VERSION} · pgvector {postgres.VECTOR_VERSION} · captured registrations"
+    binaries = Binaries.install()
+    return f"local Azure · PostgreSQL {binaries.version} · pgvector {binaries.vector_version} · captured registrations"
 
 
 def _check(rehearsal: Rehearsal) -> None:
@@ -143,11 +143,19 @@ def _create(rehearsal: Rehearsal, azure: LocalAzure) -> None:
             bar.update(task, advance=1 if event.kind == "done" else 0, description=f"creating {event.name}")
 
         provider = azure.provider_stub()
-        capture.capture(capture.PROJECT, environment.name, config, mode=capture.Mode.RESOLVED, provider=provider, on_event=watch)
+        capture.capture(
+            capture.PROJECT,
+            environment.name,
+            config,
+            provider=provider,
+            on_event=watch,
+            subscription=azure.environment["ARM_SUBSCRIPTION_ID"],
+        )
         with _environment_of(azure):
-            if environment.network.mode == "public":
-                arm.allow_address(names.resource_group(environment), environment.server.name, "rehearse", "127.0.0.1")
-            server = arm.server(names.resource_group(environment), environment.server.name)
+            resources = arm.connect()
+            if environment.network.mode == "public":  # as anybody does who wants to reach a public server
+                resources.allow_address(names.resource_group(environment), environment.server.name, "rehearse", "127.0.0.1")
+            server = resources.server(names.resource_group(environment), environment.server.name)
         standby = f", standby in zone {server.standby_zone}" if server.standby_zone else ""
         done(f"{environment.server.name} {server.state.lower()} in zone {server.zone}{standby}", server.state == "Ready")
 
@@ -249,7 +257,9 @@ def _write(rehearsal: Rehearsal, verdict: str, path: Path) -> None:
     longest = max(phase.seconds for phase in phases) or 1.0
     kinds = rehearsal.plan.by_kind() if rehearsal.plan else {}
     facts = {"phases": phases, "searches": rehearsal.searches, "notes": rehearsal.notes, "kinds": kinds, "longest": longest}
-    report.write("rehearse.html.j2", path, environment=rehearsal.environment.name, road=_road(), verdict=verdict, ok=rehearsal.phases.ok, **facts)
+    report.write(
+        "rehearse.html.j2", path, environment=rehearsal.environment.name, road=_road(), verdict=verdict, ok=rehearsal.phases.ok, **facts
+    )
 
 
 def _hold(rehearsal: Rehearsal, azure: LocalAzure) -> None:

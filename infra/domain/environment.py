@@ -162,7 +162,9 @@ class Database(Part):
     extensions: tuple[Text, ...]
     pool: Pool
     slow_query_seconds: Count = Field(description="Statements that take longer, in seconds, are logged.")
-    sslmode: Literal["verify-full", "require"] = Field(description="What the DSN asks of TLS; require encrypts, verify-full also authenticates.")
+    sslmode: Literal["verify-full", "require"] = Field(
+        description="What the DSN asks of TLS: require encrypts, verify-full also authenticates."
+    )
     parameters: dict[str, str | int | float | bool] = Field(description="Server parameters beyond the derived ones.")
 
 

@@ -59,21 +59,38 @@ def _server(environment: Environment) -> Iterator[Explanation]:
     region = regions.find(environment.location)
     if region is not None:
         because = "the region's pair; geo-redundant backups go there (R7)"
-        yield _is("backup.paired_region", region.pair, because if environment.backup.geo_redundant else "the region's pair; not used, backups stay in the region")
-    yield _is("server.build_memory_kib", sizing.build_memory_kib(environment), "a quarter of the memory, at most Azure's 2097151 kB: what one index build may take")
+        unused = "the region's pair; not used, backups stay in the region"
+        yield _is(
+            "backup.paired_region",
+            region.pair,
+            because if environment.backup.geo_redundant else unused,
+        )
+    yield _is(
+        "server.build_memory_kib",
+        sizing.build_memory_kib(environment),
+        "what one index build may take: a quarter of the memory",
+    )
 
 
 def _storage(environment: Environment) -> Iterator[Explanation]:
     size = environment.storage.size_gib
     disk = storage.PREMIUM_SSD.get(size)
     if disk is not None and environment.storage.kind == "Premium_LRS":
-        yield _is("storage.effective_tier", environment.storage.performance_tier or disk.default_tier, "storage.performance_tier, else the tier of the size (R9)")
+        yield _is(
+            "storage.effective_tier",
+            environment.storage.performance_tier or disk.default_tier,
+            "as declared, else the tier of the size (R9)",
+        )
         yield _is("storage.disk_iops", disk.iops, "table of disk sizes; the SKU may allow less")
-    yield _is("storage.read_only_percent", round(storage.read_only_percent(size), 1), "95 % or less than 5 GiB free, whichever comes first (W1)")
+    yield _is("storage.read_only_percent", round(storage.read_only_percent(size), 1), "95 % used or less than 5 GiB free (W1)")
 
 
 def _connections(environment: Environment) -> Iterator[Explanation]:
-    yield _is("connections.maximum", sizing.max_connections(environment), "what Azure computes for the SKU, unless database.parameters says otherwise (W4)")
+    yield _is(
+        "connections.maximum",
+        sizing.max_connections(environment),
+        "as declared, else what Azure computes for the SKU (W4)",
+    )
     yield _is("connections.usable", sizing.usable_connections(environment), "maximum less the 15 that Azure keeps (W2)")
     yield _is("connections.application", sizing.pooled_connections(environment), "pool.instances x pool.connections_per_instance (W6)")
     yield _is("connections.alert", sizing.connection_alert(environment), "alerts.connections_percent of the usable ones (W2)")
@@ -94,7 +111,7 @@ def _names(environment: Environment) -> Iterator[Explanation]:
     yield _is("names.resource_group", names.resource_group(environment), "server.name")
     if environment.network.mode != "public":
         yield _is("names.private_zone", names.private_zone(environment), "network.dns_zone, else server.name and Azure's suffix (R14)")
-    yield _is("database.dsn", names.dsn(environment), "the password comes from PGPASSWORD or a token, the root certificates from PGSSLROOTCERT")
+    yield _is("database.dsn", names.dsn(environment), "password: PGPASSWORD or a token; trusted roots: PGSSLROOTCERT")
     if environment.database.pool.pgbouncer:
         yield _is("database.pooled_dsn", names.dsn(environment, pooled=True), "the built-in PgBouncer, port 6432")
 

@@ -66,7 +66,9 @@ def _rename(values: Any, path: tuple[int | str, ...]) -> None:
 def _misnamed(found: object, stack: str) -> Iterator[Problem]:
     if isinstance(found, str) and found != stack:
         message = f"environment is {found}, but this is the stack {stack}"
-        yield Problem(key="environment", message=message, rule="C7", found=found, hint=f"write environment: {stack}, or select the stack {found}")
+        yield Problem(
+            key="environment", message=message, rule="C7", found=found, hint=f"write environment: {stack}, or select the stack {found}"
+        )
 
 
 def _tuples(value: Any) -> Any:
@@ -117,7 +119,12 @@ def _problem(key: str, path: tuple[int | str, ...], kind: str, context: dict[str
         return Problem(key=key, message=f"{key} is not a key of the contract", rule=rule, hint=_did_you_mean(path, siblings))
     if rule == "C2":
         inside = f"{key}.kind" if kind == "union_tag_not_found" else key
-        return Problem(key=inside, message=f"{inside} is missing", rule=rule, hint="every key is written in every stack file; take it from another environment's file")
+        return Problem(
+            key=inside,
+            message=f"{inside} is missing",
+            rule=rule,
+            hint="every file has every key: take it from another environment",
+        )
     if rule == "C4":
         return Problem(key=key, message=f"{key} is {_shown(found)}, expected {_expectation(kind, context, text)}", rule=rule, found=found)
     return Problem(key=key, message=f"{key} is {_shown(found)}, {_lowered(text)}", rule=rule, found=found)
@@ -130,6 +137,8 @@ def _expectation(kind: str, context: dict[str, Any], text: str) -> str:
         return f"kind to be one of {context['expected_tags']}"
     if kind == "string_pattern_mismatch":
         return "1 to 63 lower-case letters, digits or underscores, not beginning with a digit"
+    if kind == "string_too_short":
+        return "some text"
     return _lowered(text).removeprefix("input should be ").removeprefix("string should ")
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from infra.domain.azure import parameters
 from infra.domain.environment import Environment
 from infra.domain.sizing import (
-    max_connections,
     maintenance_work_mem_kib,
+    max_connections,
     parallel_maintenance_workers,
     pooled_connections,
 )
@@ -32,7 +32,7 @@ def desired(environment: Environment) -> tuple[ServerParameter, ...]:
     """
     chosen = {parameter.name: parameter for parameter in _derived(environment)}
     for name, value in environment.database.parameters.items():
-        chosen[name] = ServerParameter(name=name, value=_declared(name, value), reason="declared in database.parameters", declared=True)
+        chosen[name] = ServerParameter(name=name, value=as_azure_writes(name, value), reason="database.parameters", declared=True)
     return tuple(chosen.values())
 
 
@@ -58,21 +58,21 @@ def _security(environment: Environment) -> Iterator[ServerParameter]:
 
 
 def _extensions(environment: Environment) -> Iterator[ServerParameter]:
-    yield _is("azure.extensions", ",".join(allow_list(environment)), "database.extensions and vector; CREATE EXTENSION is refused without it")
+    yield _is("azure.extensions", ",".join(allow_list(environment)), "database.extensions and vector; others cannot be created")
     if "pg_stat_statements" in allow_list(environment):
         yield _is("pg_stat_statements.track", "top", "Azure's default is none, which leaves the view empty")
 
 
 def _memory(environment: Environment) -> Iterator[ServerParameter]:
-    yield _is("max_connections", max_connections(environment), "Azure computes it once, at creation, and not again when the SKU changes")
-    yield _is("maintenance_work_mem", maintenance_work_mem_kib(environment), "a sixteenth of the SKU's memory, in kB, at most Azure's 2097151")
+    yield _is("max_connections", max_connections(environment), "Azure computes it at creation, and not again for another SKU")
+    yield _is("maintenance_work_mem", maintenance_work_mem_kib(environment), "a sixteenth of the memory in kB, at most Azure's 2097151")
     workers = parallel_maintenance_workers(environment)
     yield _is("max_parallel_maintenance_workers", workers, "one worker for each core beside the leader of an index build")
 
 
 def _vacuum(environment: Environment) -> Iterator[ServerParameter]:
     # Left at -1, each of three workers would take a whole maintenance_work_mem beside a running index build.
-    yield _is("autovacuum_work_mem", maintenance_work_mem_kib(environment) // 3, "a third of maintenance_work_mem for each of three workers")
+    yield _is("autovacuum_work_mem", maintenance_work_mem_kib(environment) // 3, "a third of maintenance_work_mem: there are three workers")
     yield _is("autovacuum_vacuum_scale_factor", "0.05", "dead vectors stay in the graph and cost recall: vacuum at 5 % instead of 20 %")
     yield _is("autovacuum_analyze_scale_factor", "0.05", "the planner chooses the vector index by row counts that must be fresh")
 
@@ -98,7 +98,7 @@ def _is(name: str, value: str | int, reason: str) -> ServerParameter:
     return ServerParameter(name=name, value=_text(value), reason=reason)
 
 
-def _declared(name: str, value: str | float | bool) -> str:
+def as_azure_writes(name: str, value: str | float | bool) -> str:
     """A declared value; `true` in YAML is `on` to PostgreSQL, but a few parameters of the pooler spell it true."""
     known = parameters.find(name)
     if isinstance(value, bool) and known is not None and "true" in known.choices:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -25,13 +25,15 @@ PULUMIS_OWN = frozenset({"encryptionsalt", "secretsprovider", "encryptedkey"})
 class _Loader(yaml.SafeLoader):
     """YAML as Pulumi reads it: no timestamps, and only true and false are booleans (`on`, `yes` are text)."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)$"), list("-+0123456789")
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ def load(stack: str, folder: Path) -> Loaded:
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
-        return _failed(nothing, Problem(key="", message="no such stack file", rule="C6", hint=f"environments here: {', '.join(_present(folder)) or 'none'}"))
+        return _failed(
+            nothing,
+            Problem(key="", message="no such stack file", rule="C6", hint=f"environments here: {', '.join(_present(folder)) or 'none'}"),
+        )
     except (OSError, UnicodeDecodeError) as error:
         return _failed(nothing, Problem(key="", message=f"cannot be read: {error}", rule="C6"))
     except yaml.YAMLError as error:
@@ -108,10 +113,19 @@ def _present(folder: Path) -> list[str]:
     return [stack for stack in STACKS if (folder / f"Pulumi.{stack}.yaml").exists()]
 
 
+_NEAR = "check indentation, quotes and brackets near this line"
+
+
 def _unparsable(error: yaml.YAMLError) -> Problem:
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or "it is not YAML"
-    return Problem(key="", message=f"cannot be parsed: {what}", rule="C6", line=mark.line + 1 if mark else None, hint="check indentation, quotes and brackets near this line")
+    return Problem(
+        key="",
+        message=f"cannot be parsed: {what}",
+        rule="C6",
+        line=mark.line + 1 if mark else None,
+        hint=_NEAR,
+    )
 
 
 def _shorten(key: str) -> str:
@@ -128,7 +142,7 @@ def _plain(node: yaml.Node, path: str, lines: dict[str, int], problems: list[Pro
         return [_plain(item, f"{path}[{index}]", lines, problems) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         return dict(_entries(node, path, lines, problems))
-    return _Loader("").construct_object(node)  # type: ignore[no-untyped-call]
+    return _Loader("").construct_object(node)
 
 
 def _entries(node: yaml.MappingNode, path: str, lines: dict[str, int], problems: list[Problem]) -> Iterator[tuple[str, Any]]:
@@ -138,7 +152,15 @@ def _entries(node: yaml.MappingNode, path: str, lines: dict[str, int], problems:
         line = key_node.start_mark.line + 1
         if key in lines:
             short = _shorten(key)
-            problems.append(Problem(key=short, message=f"{short} is written twice, first on line {lines[key]}", rule="C5", line=line, hint="remove one of them"))
+            problems.append(
+                Problem(
+                    key=short,
+                    message=f"{short} is written twice, first on line {lines[key]}",
+                    rule="C5",
+                    line=line,
+                    hint="remove one of them",
+                )
+            )
         lines[key] = line
         yield name, _plain(value_node, key, lines, problems)
 
@@ -146,11 +168,13 @@ def _entries(node: yaml.MappingNode, path: str, lines: dict[str, int], problems:
 def _values(document: Any, problems: list[Problem]) -> tuple[dict[str, object], bool]:
     """The contract's keys without their namespace, and whether the password is set; everything else is a Problem."""
     if not isinstance(document, dict) or not isinstance(document.get("config"), dict):
-        problems.append(Problem(key="config", message="config is missing", rule="C2", hint="a stack file begins with `config:` and the keys below it"))
+        problems.append(Problem(key="config", message="config is missing", rule="C2", hint="everything stands below it"))
         return {}, False
     for name in document:
         if name != "config" and name not in PULUMIS_OWN:
-            problems.append(Problem(key=name, message=f"{name} is not a key of the contract", rule="C1", hint="everything stands below `config:`"))
+            problems.append(
+                Problem(key=name, message=f"{name} is not a key of the contract", rule="C1", hint="everything stands below `config:`")
+            )
     values: dict[str, object] = {}
     for name, value in document["config"].items():
         if name == LOCATION:

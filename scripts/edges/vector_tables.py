@@ -55,7 +55,8 @@ def create_tables(connection: psycopg.Connection[Any], vector_sets: Sequence[Vec
         columns.setdefault(vector_set.table, []).append(column)
     for table, embeddings in columns.items():
         statement = sql.SQL(
-            "CREATE TABLE {} (id text PRIMARY KEY, session_id text, created_at timestamptz NOT NULL DEFAULT now(), content text NOT NULL, {})"
+            "CREATE TABLE {} (id text PRIMARY KEY, session_id text,"
+            " created_at timestamptz NOT NULL DEFAULT now(), content text NOT NULL, {})"
         )
         connection.execute(statement.format(sql.Identifier(table), sql.SQL(", ").join(embeddings)))
 
@@ -90,7 +91,7 @@ def search(connection: psycopg.Connection[Any], vector_set: VectorSet, queries: 
     statement = _nearest(vector_set)
     found = hits = 0
     exact_ms, indexed_ms = [], []
-    served_by = _served_by(connection, vector_set, statement, queries[0], settings)
+    served_by = _served_by(connection, statement, queries[0], settings)
     for query in queries:
         exact, milliseconds = _answers(connection, statement, query, {"enable_indexscan": "off"})
         exact_ms.append(milliseconds)
@@ -100,7 +101,9 @@ def search(connection: psycopg.Connection[Any], vector_set: VectorSet, queries: 
         hits += sum(1 for distance in near if distance <= exact[-1] + _TIE) if exact else 0
     recall = min(1.0, hits / found) if found else 0.0
     name = f"{vector_set.table}.{vector_set.column}"
-    return Search(name, round(recall, 4), vector_set.recall_floor, round(median(indexed_ms), 2), round(median(exact_ms), 2), served_by, len(queries))
+    return Search(
+        name, round(recall, 4), vector_set.recall_floor, round(median(indexed_ms), 2), round(median(exact_ms), 2), served_by, len(queries)
+    )
 
 
 def _nearest(vector_set: VectorSet) -> sql.Composed:
@@ -118,7 +121,9 @@ def _nearest(vector_set: VectorSet) -> sql.Composed:
     return statement.format(order, sql.Identifier(vector_set.table), order, sql.Literal(NEIGHBOURS))
 
 
-def _answers(connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: dict[str, Any]) -> tuple[list[float], float]:
+def _answers(
+    connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: dict[str, Any]
+) -> tuple[list[float], float]:
     """The distances of the nearest neighbours, and the milliseconds that the query took."""
     from pgvector import Vector
 
@@ -129,7 +134,9 @@ def _answers(connection: psycopg.Connection[Any], statement: sql.Composed, query
         return [row[1] for row in rows], (time.perf_counter() - started) * 1000
 
 
-def _served_by(connection: psycopg.Connection[Any], vector_set: VectorSet, statement: sql.Composed, query: Any, settings: dict[str, int]) -> str | None:
+def _served_by(
+    connection: psycopg.Connection[Any], vector_set: VectorSet, statement: sql.Composed, query: Any, settings: dict[str, int]
+) -> str | None:
     """The index that the planner chooses; without this a recall of 1.0 may mean that no index was asked."""
     from pgvector import Vector
     from psycopg import sql

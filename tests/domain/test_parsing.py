@@ -35,7 +35,7 @@ def test_the_shipped_stacks_parse(stack: str, root: Path) -> None:
 def test_an_environment_is_frozen(values: dict[str, Any]) -> None:
     environment = parse(values, "prod")
     with pytest.raises(ValueError, match="frozen"):
-        environment.backup.retention_days = 7  # type: ignore[misc]
+        environment.backup.retention_days = 7
 
 
 def test_a_misspelt_key_is_told_once_with_the_key_that_was_meant(values: dict[str, Any]) -> None:

@@ -110,7 +110,7 @@ def _number_refusal(parameter: Parameter, value: str) -> str | None:
     if parameter.bounds is None:
         return None
     low, high = parameter.bounds
-    return None if low <= float(value) <= high else f"is {value}, allowed is {parameter.allowed.replace('-', ' to ', 1) if low >= 0 else parameter.allowed}"
+    return None if low <= float(value) <= high else f"is {value}, allowed is {low:.15g} to {high:.15g}"
 
 
 def _set_refusal(parameter: Parameter, value: str) -> str | None:
