@@ -1,0 +1,157 @@
+"""azure-native's flat properties and ARM's nested bodies: one put into the form of the other, per resource type.
+
+azure-native lifts ARM's `properties` level to the top and keeps ARM's own names. Only that one level is put back in a body: flattened
+parts further down (the delegations of a subnet, say) are sent as they are, which the model takes; in answers they are lifted too.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from infra.domain.azure import arm_ids
+
+Body = dict[str, Any]
+
+SERVER = "azure-native:dbforpostgresql:Server"
+CONFIGURATION = "azure-native:dbforpostgresql:Configuration"
+
+# What stays beside `properties` in an ARM body (the common part of all resource definitions).
+_TOP = frozenset({"location", "tags", "sku", "identity", "kind", "zones", "extendedLocation", "managedBy", "plan"})
+# Types whose body has it otherwise (Azure REST specifications): a workspace's SKU is one of its properties, a subnet's own name is not.
+_OWN_TOP: Mapping[str, frozenset[str]] = {
+    "azure-native:operationalinsights:Workspace": _TOP - {"sku"},
+    "azure-native:network:Subnet": _TOP | {"name"},
+}
+# Types that exist from the beginning and are written over, never created or deleted.
+SINGLETONS = frozenset({CONFIGURATION, "azure-native:storage:BlobServiceProperties"})
+# The versions that azure-native 3.29 talks, read off its package.
+_API_VERSIONS: Mapping[str, str] = {
+    "dbforpostgresql": "2025-08-01", "resources": "2024-03-01", "network": "2024-05-01", "privatedns": "2024-06-01",
+    "managedidentity": "2023-01-31", "keyvault": "2024-11-01", "operationalinsights": "2023-09-01", "storage": "2024-01-01",
+    "monitor:MetricAlert": "2018-03-01", "monitor:ScheduledQueryRule": "2025-01-01-preview", "monitor:ActionGroup": "2024-10-01-preview",
+    "monitor:DiagnosticSetting": "2021-05-01-preview", "monitor:ActivityLogAlert": "2020-10-01",
+    "authorization:ManagementLockByScope": "2020-05-01", "authorization:ManagementLockAtResourceGroupLevel": "2020-05-01",
+    "authorization:RoleAssignment": "2022-04-01",
+}  # fmt: skip
+# Types whose resources lie in a region, which the provider takes from its configuration when a program does not say it.
+_REGIONAL = frozenset(
+    f"azure-native:{each}"
+    for each in (
+        "resources:ResourceGroup", "dbforpostgresql:Server", "network:VirtualNetwork", "network:NetworkSecurityGroup",
+        "network:PrivateEndpoint", "managedidentity:UserAssignedIdentity", "keyvault:Vault", "operationalinsights:Workspace",
+        "monitor:ScheduledQueryRule", "storage:StorageAccount",
+    )
+)  # fmt: skip
+# What Azure tells and nobody sets; a dotted path names a part of a property.
+_READ_ONLY_EVERYWHERE = frozenset({"id", "name", "type", "etag", "systemData", "provisioningState"})
+_READ_ONLY: Mapping[str, frozenset[str]] = {
+    SERVER: frozenset({
+        "fullyQualifiedDomainName", "state", "minorVersion", "replicaCapacity", "replicationRole", "privateEndpointConnections",
+        "backup.earliestRestoreDate", "highAvailability.state", "replica.capacity", "replica.replicationState",
+        "identity.tenantId", "identity.principalId",
+    }),
+    CONFIGURATION: frozenset({
+        "description", "defaultValue", "dataType", "allowedValues", "isDynamicConfig", "isReadOnly", "isConfigPendingRestart", "unit",
+        "documentationLink",
+    }),
+    "azure-native:dbforpostgresql:FirewallRule": frozenset({"sourceAddressPrefixes"}),
+    "azure-native:dbforpostgresql:VirtualEndpoint": frozenset({"virtualEndpoints"}),
+    "azure-native:network:VirtualNetwork": frozenset({"subnets"}),
+    "azure-native:privatedns:PrivateZone": frozenset({
+        "numberOfRecordSets", "maxNumberOfRecordSets", "maxNumberOfVirtualNetworkLinks", "maxNumberOfVirtualNetworkLinksWithRegistration",
+    }),
+    "azure-native:privatedns:VirtualNetworkLink": frozenset({"virtualNetworkLinkState"}),
+    "azure-native:operationalinsights:Workspace": frozenset({"customerId"}),
+    "azure-native:managedidentity:UserAssignedIdentity": frozenset({"clientId", "principalId", "tenantId"}),
+}  # fmt: skip
+_PART = re.compile(r"\{(\w+)\}")
+_VERSIONED = re.compile(r"/v\d{8}\w*:")
+
+
+def bare(type_: str) -> str:
+    """The type token without an API version in it."""
+    return _VERSIONED.sub(":", type_)
+
+
+def path_parts(type_: str) -> tuple[str, ...]:
+    """The inputs that are parts of the resource's id, in order, without the subscription."""
+    return tuple(name for name in _PART.findall(arm_ids.path_of(type_) or "") if name != "subscriptionId")
+
+
+def regional(type_: str) -> bool:
+    """True if the resource lies in a region."""
+    return bare(type_) in _REGIONAL
+
+
+def api_version(type_: str) -> str:
+    """The version that the provider talks for this type; that of resource groups where the table has no row."""
+    short = bare(type_).removeprefix("azure-native:")
+    return _API_VERSIONS.get(short) or _API_VERSIONS.get(short.split(":")[0], _API_VERSIONS["resources"])
+
+
+def body_of(type_: str, inputs: Mapping[str, Any]) -> Body:
+    """The body of the PUT that the provider sends for these inputs."""
+    parts, top = set(path_parts(type_)), _OWN_TOP.get(bare(type_), _TOP)
+    sent = {name: value for name, value in inputs.items() if name not in parts}
+    if "properties" in sent:  # a type that the provider does not flatten, like a key vault
+        return sent
+    body: Body = {name: value for name, value in sent.items() if name in top}
+    below = {name: value for name, value in sent.items() if name not in top}
+    if below or bare(type_) != "azure-native:resources:ResourceGroup":
+        body["properties"] = below
+    return body
+
+
+def outputs_of(type_: str, resource: Mapping[str, Any]) -> Body:
+    """What the provider tells of a resource: the ARM answer flattened, with the API version that it was read at."""
+    found = copy.deepcopy(dict(resource))
+    if bare(type_).startswith(("azure-native:keyvault:", "azure-native:dataprotection:")):
+        below: Body = {}
+    else:
+        below = _lifted(found.pop("properties", None) or {})
+    return {**below, **found, "azureApiVersion": api_version(type_)}
+
+
+def _lifted(value: Any) -> Any:
+    """Parts that are resources of their own have a name or an id beside their properties; those are lifted at every depth."""
+    if isinstance(value, list):
+        return [_lifted(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _lifted(each) for key, each in value.items()}
+    own = inner.get("properties")
+    if isinstance(own, dict) and ("name" in inner or "id" in inner):
+        del inner["properties"]
+        inner = {**own, **inner}
+    return inner
+
+
+def settable(type_: str, resource: Mapping[str, Any]) -> Body:
+    """Every input that would describe this resource as it is: what an import writes into the state."""
+    told = outputs_of(type_, resource)
+    hidden = _READ_ONLY_EVERYWHERE | _READ_ONLY.get(bare(type_), frozenset()) | {"azureApiVersion"}
+    found = {name: value for name, value in told.items() if name not in hidden}
+    for path in hidden:
+        outer, _, inner = path.partition(".")
+        if inner and isinstance(found.get(outer), dict):
+            found[outer].pop(inner, None)
+    for each in found.get("delegations", []):  # of a subnet: what was asked for, without what Azure added
+        for name in ("id", "etag", "provisioningState", "actions"):
+            each.pop(name, None)
+    return {**found, **parts_of(type_, str(resource["id"]))}
+
+
+def parts_of(type_: str, resource_id: str) -> dict[str, str]:
+    """The path inputs that an id was made of. Raises ValueError for an id of another type."""
+    path = arm_ids.path_of(type_) or ""
+    pieces = [
+        f"(?P<{piece[1:-1]}>{'.+' if piece in ('{scope}', '{resourceUri}') else '[^/]+'})" if _PART.fullmatch(piece) else re.escape(piece)
+        for piece in re.split(r"(\{\w+\})", path)
+    ]
+    match = re.fullmatch("".join(pieces), resource_id, re.IGNORECASE)
+    if match is None:
+        raise ValueError(f"{resource_id} is no id of a {bare(type_).rpartition(':')[2]}")
+    return {name: value for name, value in match.groupdict().items() if name != "subscriptionId"}

@@ -1,0 +1,1 @@
+"""The resource kinds of the local Azure, one a module."""

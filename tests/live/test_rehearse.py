@@ -1,0 +1,125 @@
+"""The whole loop on this machine: real PostgreSQL, real vectors, the program that Pulumi will run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+pytestmark = pytest.mark.live
+
+# Enough rows for an index to be worth asking, few enough to be built in a second.
+_ROWS = 1500
+
+
+@pytest.fixture
+def project(root: Path, tmp_path: Path) -> Path:
+    """A folder with the five stack files, so that reports and state stay out of the repository."""
+    for path in (root / "Pulumi.yaml", *root.glob("Pulumi.*.yaml")):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def run(project: Path, *arguments: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scripts.cli", "rehearse", "--folder", str(project), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def postmasters(project: Path) -> list[str]:
+    """Command lines of servers that still run for this project."""
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in found if str(project) in line and "ps -eo" not in line]
+
+
+@pytest.mark.parametrize("stack", ["prod", "dev"])
+def test_an_environment_is_rehearsed_from_file_to_answers(project: Path, stack: str) -> None:
+    done = run(project, "--stack", stack, "--rows", str(_ROWS), "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema"] == "agentmem/rehearse/1"
+    assert [phase["name"] for phase in document["phases"]] == ["check", "preview", "create", "post-provision", "load", "indexes", "search"]
+    assert {phase["verdict"] for phase in document["phases"]} == {"ok"}
+    assert len(document["searches"]) == 2
+    for search in document["searches"]:
+        assert search["served_by"]
+        assert search["recall_at_10"] >= search["floor"]
+    report = (project / "build" / "rehearse" / f"{stack}.html").read_text()
+    assert f"{stack} would work" in report
+    assert "http" not in report.replace("http-equiv", ""), "the report must not load anything from elsewhere"
+    assert not (project / "build" / "rehearse" / stack / "azure").exists()
+    assert postmasters(project) == []
+
+
+def test_own_memories_are_what_is_loaded_and_found(project: Path) -> None:
+    own = project / "own.jsonl"
+    lines = [{"id": number, "text": "said", "embedding": [float(place == number) + 0.01 for place in range(1536)]} for number in range(200)]
+    own.write_text("\n".join(json.dumps(line) for line in lines))
+    done = run(project, "--rows", str(_ROWS), "--json", "--data", str(own))
+    assert done.returncode == 0, done.stderr
+    load = next(phase for phase in json.loads(done.stdout)["phases"] if phase["name"] == "load")
+    assert "200 × 1536-d" in load["evidence"]
+
+
+def test_bad_memories_are_refused_before_anything_is_created(project: Path) -> None:
+    own = project / "own.jsonl"
+    own.write_text('{"id": 1, "text": "said", "embedding": [1, 2, 3]}\n')
+    done = run(project, "--data", str(own))
+    assert done.returncode == 1
+    assert f"{own}:1: embedding has 3 dimensions, declared are 1536 and 3072" in done.stderr
+    assert done.stdout == ""
+    assert not (project / "build").exists()
+
+
+def test_a_bad_stack_file_is_refused_before_anything_is_created(project: Path) -> None:
+    path = project / "Pulumi.prod.yaml"
+    path.write_text(path.read_text().replace("retention_days: 35", "retention_days: 36"))
+    done = run(project)
+    assert done.returncode == 3
+    assert "backup.retention_days is 36" in done.stderr
+    assert not (project / "build").exists()
+
+
+def test_dry_run_stops_before_anything_is_created(project: Path) -> None:
+    done = run(project, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "nothing was created" in done.stdout
+    assert not (project / "build").exists()
+
+
+def test_keep_leaves_a_server_that_the_printed_dsn_reaches_and_stops_it_at_the_end(project: Path) -> None:
+    command = [sys.executable, "-m", "scripts.cli", "rehearse", "--folder", str(project), "--rows", "200", "--keep"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None and child.stderr is not None
+        dsn = next(line.strip() for line in child.stdout if line.startswith("postgresql://"))
+        export = next(line for line in child.stderr if "export " in line)
+        settings = dict(part.split("=", 1) for part in export.split() if "=" in part)
+        given = {"hostaddr": settings["PGHOSTADDR"], "sslrootcert": settings["PGSSLROOTCERT"], "passfile": settings["PGPASSFILE"]}
+        with psycopg.connect(dsn, **given) as connection:
+            assert connection.execute("SELECT count(*) FROM zep_embeddings").fetchone() == (200,)
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait(30)
+    assert child.returncode in (0, 1)
+    assert postmasters(project) == []
+
+
+def test_a_killed_rehearsal_leaves_nothing_running(project: Path) -> None:
+    command = [sys.executable, "-m", "scripts.cli", "rehearse", "--folder", str(project), "--rows", "200", "--keep"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert child.stdout is not None
+    next(line for line in child.stdout if line.startswith("postgresql://"))
+    child.kill()
+    child.wait(10)
+    end = time.monotonic() + 20
+    while postmasters(project) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert postmasters(project) == []
+    assert run(project, "--rows", "200", "--json").returncode == 0, "what was left is swept and the next rehearsal runs"
