@@ -135,7 +135,7 @@ def _answers(
 
 
 def _served_by(
-    connection: psycopg.Connection[Any], vector_set: VectorSet, statement: sql.Composed, query: Any, settings: dict[str, int]
+    connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: dict[str, int]
 ) -> str | None:
     """The index that the planner chooses; without this a recall of 1.0 may mean that no index was asked."""
     from pgvector import Vector

@@ -1,0 +1,2 @@
+-- Drops an index while everybody works on.
+DROP INDEX CONCURRENTLY IF EXISTS {schema}.{index}
