@@ -23,7 +23,16 @@ def measure(quick: bool) -> list[dict[str, object]]:
     rows = []
     for figure, arguments in commands.items():
         _seconds("-m", "scripts.cli", *arguments)
-        rows.append(in_turn(figure, lambda arguments=arguments: _seconds("-m", "scripts.cli", *arguments), _PEER, lambda: _seconds("-c", _PEER), pairs=pairs, at_most=_GOAL))  # type: ignore[misc]
+        rows.append(
+            in_turn(
+                figure,
+                lambda arguments=arguments: _seconds("-m", "scripts.cli", *arguments),
+                _PEER,
+                lambda: _seconds("-c", _PEER),
+                pairs=pairs,
+                at_most=_GOAL,
+            )
+        )  # type: ignore[misc]
     return [row.as_json() for row in rows]
 
 

@@ -83,6 +83,7 @@ class _Work:
     connection: Any
     report: Report
     quiet: bool
+    tell: Callable[[str], None]
     watch: Watch
     catalogue: Catalogue
     settled: dict[str, Step] = field(default_factory=dict)
@@ -109,7 +110,8 @@ def main(
             for line in _plan_lines(report):
                 screen.say(line)
 
-    report = bring(environment, dsn=dsn, password=password, entra=entra, user=user, dry_run=dry_run, quiet=as_json, show=show)
+    told = (lambda line: None) if as_json else screen.talk
+    report = bring(environment, dsn=dsn, password=password, entra=entra, user=user, dry_run=dry_run, quiet=as_json, show=show, tell=told)
     if as_json:
         screen.document("post-provision", report.as_json())
     else:
@@ -127,11 +129,12 @@ def bring(
     dry_run: bool = False,
     quiet: bool = False,
     show: Callable[[Report], None] = lambda report: None,
+    tell: Callable[[str], None] = lambda line: None,
     watch: Watch = lambda moment, step: None,
 ) -> Report:
     """Bring the database to what is declared. `show` gets the plan before anything is done; raises Failure.
 
-    `watch` is called before and after each step that is carried out, and during the long ones.
+    `tell` gets a line for each step that was carried out; `watch` is called before and after it, and during the long ones.
     """
     clock = screen.Stopwatch()
     open_session = _sessions(environment, dsn, password, entra, user)
@@ -141,7 +144,7 @@ def bring(
         if not dry_run:
             database_steps.lock(connection)
         catalogue = database_steps.read_catalogue(connection, environment)
-        work = _Work(environment, open_session, connection, report, quiet, watch, catalogue)
+        work = _Work(environment, open_session, connection, report, quiet, tell, watch, catalogue)
         report.server_version = catalogue.server_version
         work.plan()
         show(report)
@@ -202,8 +205,7 @@ def _carry_out(work: _Work, step: Step) -> None:
     work.watch("after", step)
     if step.key not in work.settled:
         work.report.applied.append(Applied(step, clock.seconds))
-        if not work.quiet:
-            screen.talk(f"  {step.says}  {clock.seconds:.1f} s")
+        work.tell(f"  {step.says}  {clock.seconds:.1f} s")
 
 
 def _build(work: _Work, step: Step, action: BuildIndex) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from scripts.edges.exits import BAD, BUSY, GOOD, Failure
 from scripts.edges.phases import Phases
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from scripts.edges.memories import Memories
     from scripts.edges.vector_tables import Search
     from scripts.local_azure.serve import LocalAzure
@@ -63,9 +66,9 @@ def rehearse(stack: str, folder: Path, *, data: Path | None, keep: bool, rows: i
     _preview(rehearsal)
     if dry_run:
         return _end(rehearsal, as_json, report=None)
-    with _local_azure(folder / "build" / "rehearse" / stack / "azure", keep) as azure:
+    with _local_azure(folder / "build" / "rehearse" / f"{stack}.azure") as azure:
         _create(rehearsal, azure)
-        with _environment_of(azure):
+        with azure.as_environment():
             _post_provision(rehearsal)
             _load(rehearsal)
             _indexes(rehearsal)
@@ -112,20 +115,17 @@ def _preview(rehearsal: Rehearsal) -> None:
 
 
 @contextmanager
-def _local_azure(state: Path, keep: bool) -> Iterator[LocalAzure]:
-    """The stand-in, empty; nothing of it is left afterwards, unless somebody wants to keep it."""
-    import shutil
-
+def _local_azure(state: Path) -> Iterator[LocalAzure]:
+    """The stand-in, empty at first; nothing of it is left afterwards."""
     from scripts.local_azure.serve import LocalAzure, LocalAzureFailed
 
     try:
         with LocalAzure(state, fresh=True) as azure:
             yield azure
+            azure.forget()
     except LocalAzureFailed as error:
-        hint = f"another rehearsal is running here, process {error.pid}" if error.pid else f"its log is in {state}"
+        hint = f"another rehearsal is running here, process {error.pid}" if error.pid else error.hint or f"its log is in {state}"
         raise Failure(BUSY if error.pid else BAD, f"the local Azure failed: {error}", hint=hint) from None
-    if not keep:
-        shutil.rmtree(state, ignore_errors=True)
 
 
 def _create(rehearsal: Rehearsal, azure: LocalAzure) -> None:
@@ -151,7 +151,7 @@ def _create(rehearsal: Rehearsal, azure: LocalAzure) -> None:
             on_event=watch,
             subscription=azure.environment["ARM_SUBSCRIPTION_ID"],
         )
-        with _environment_of(azure):
+        with azure.as_environment():
             resources = arm.connect()
             if environment.network.mode == "public":  # as anybody does who wants to reach a public server
                 resources.allow_address(names.resource_group(environment), environment.server.name, "rehearse", "127.0.0.1")
@@ -185,9 +185,13 @@ def _load(rehearsal: Rehearsal) -> None:
             rehearsal.queries[_name(vector_set)] = asked
             task = bar.add_task(f"loading {vector_set.table}", total=len(stored))
             with postgres.told(f"loading {vector_set.table}"):
-                vector_tables.load(connection, vector_set, stored, lambda count, task=task: bar.update(task, advance=count))
+                vector_tables.load(connection, vector_set, stored, partial(_advance, bar, task))
             told.append(f"{len(stored):,} × {vector_set.dimensions}-d")
         done(f"{' and '.join(told)} memories")
+
+
+def _advance(bar: Progress, task: TaskID, count: int) -> None:
+    bar.update(task, advance=count)
 
 
 def _indexes(rehearsal: Rehearsal) -> None:
@@ -277,18 +281,6 @@ def _hold(rehearsal: Rehearsal, azure: LocalAzure) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     ended.wait()
-
-
-@contextmanager
-def _environment_of(azure: LocalAzure) -> Iterator[None]:
-    """The endpoints and the trust of the stand-in in this process's environment, for as long as the block runs."""
-    before = dict(os.environ)
-    os.environ.update(azure.environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _password() -> str:

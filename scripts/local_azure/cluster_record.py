@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from scripts.local_azure.postmasters import Identity, Mode, Postmaster
 from scripts.local_azure.trouble import Trouble, disk_trouble
 
 SOCKET_PREFIX = "agentmem-"
+OWNER = "state-folder"
+"""The file beside clusters outside of their state folder that says whose they are."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -56,8 +59,9 @@ class Record:
         """Removes data, socket folder and record, in this order: what is left half done is found by the next sweep."""
         self.drop_socket_folder()
         shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # not empty: other clusters live there
-            Path(self.folder).parent.rmdir()
+        place = Path(self.folder).parent
+        if not any(path.name != OWNER for path in place.glob("*")):
+            shutil.rmtree(place, ignore_errors=True)
         _file(state, self.name).unlink(missing_ok=True)
 
     def drop_socket_folder(self) -> None:
@@ -71,6 +75,38 @@ def clusters_folder(state: Path) -> Path:
     if os.getuid() != 0:
         return state.absolute() / "clusters"
     return root_place() / "clusters" / hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
+
+
+def own(state: Path) -> None:
+    """Notes beside data that lie outside the state folder whose they are, so that they can go when it is gone."""
+    place = clusters_folder(state)
+    if not place.is_relative_to(state.absolute()):
+        (place / OWNER).write_text(str(state.resolve()), encoding="utf-8")
+
+
+def remove_orphans() -> None:
+    """Removes data outside of state folders whose state folder is gone: somebody deleted a clone, or a test folder."""
+    _remove(lambda state: not state.exists())
+
+
+def remove_data_of(folder: Path) -> None:
+    """Removes the data of every state folder below `folder`, wherever they lie."""
+    _remove(lambda state: state.is_relative_to(folder.resolve()))
+
+
+def _remove(wanted: Callable[[Path], bool]) -> None:
+    """Only root has data outside; those that a server runs on stay."""
+    if os.getuid() != 0:
+        return
+    for owner in (root_place() / "clusters").glob(f"*/{OWNER}"):
+        if wanted(Path(owner.read_text(encoding="utf-8"))) and not any(map(_lives, owner.parent.glob("*/postmaster.pid"))):
+            shutil.rmtree(owner.parent, ignore_errors=True)
+
+
+def _lives(pid_file: Path) -> bool:
+    """Whether the process that PostgreSQL noted there runs, or another with its number: then the data stay, to be safe."""
+    first = pid_file.read_text(encoding="utf-8").partition("\n")[0]
+    return first.isdigit() and Path("/proc", first).exists()
 
 
 def make_socket_folder() -> Path:

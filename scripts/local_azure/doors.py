@@ -22,7 +22,7 @@ from scripts.local_azure.certificates import Certificates
 from scripts.local_azure.cloud import Cloud, Pace
 from scripts.local_azure.faults import Fault
 from scripts.local_azure.identity_door import OBJECT_ID, IdentityDoor
-from scripts.local_azure.postgres import discard, sweep
+from scripts.local_azure.postgres import discard, remove_orphans, sweep
 from scripts.local_azure.provider_door import Provider, ProviderDoor
 from scripts.local_azure.tokens import TokenOffice
 from scripts.local_azure.trouble import Trouble
@@ -187,6 +187,7 @@ class Running:
 
 def open_doors(state: Path, pace: str, stack: contextlib.ExitStack) -> Running:
     """Start everything; `stack` ends it again in the opposite order. What a killed run left is swept away first."""
+    remove_orphans()
     swept = sweep(state)
     if swept:
         log.warning("stopped what an earlier run left: %s", ", ".join(swept))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.local_azure import azure_roles, initialise, server_settings
 from scripts.local_azure.binaries import Binaries
-from scripts.local_azure.cluster_record import Record, clusters_folder, discard, make_socket_folder, names, sweep
+from scripts.local_azure.cluster_record import Record, clusters_folder, discard, make_socket_folder, names, own, remove_orphans, sweep
 from scripts.local_azure.postmasters import Identity, Mode, Postmaster
 from scripts.local_azure.server_catalogue import give_password, known_parameters, reload
 from scripts.local_azure.server_settings import Applied, Known
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-__all__ = ["Applied", "Binaries", "Cluster", "Database", "Known", "Mode", "Trouble", "discard", "names", "sweep"]
+__all__ = ["Applied", "Binaries", "Cluster", "Database", "Known", "Mode", "Trouble", "discard", "names", "remove_orphans", "sweep"]
 
 PORT = 5432
 """Only a part of the socket's name: nothing listens on a port here."""
@@ -67,6 +67,7 @@ class Cluster:
             raise Trouble(f"there is a cluster {name} in {state} already")
         record = Record(name, str(clusters_folder(state) / name), secrets.token_urlsafe(32))
         initialise.make_folder(Path(record.folder), binaries)
+        own(state)
         cluster = cls(state, record, binaries)
         try:
             initialise.initialise(Path(record.folder), record.secret, binaries)
@@ -162,8 +163,15 @@ class Cluster:
 
         try:
             with psycopg.connect(
-                host=str(self.socket.parent), port=PORT, user=azure_roles.SUPERUSER, password=self._record.secret, dbname=database,
-                sslmode="disable", connect_timeout=10, application_name="local-azure", autocommit=True,
+                host=str(self.socket.parent),
+                port=PORT,
+                user=azure_roles.SUPERUSER,
+                password=self._record.secret,
+                dbname=database,
+                sslmode="disable",
+                connect_timeout=10,
+                application_name="local-azure",
+                autocommit=True,
             ) as session:
                 yield session
         except psycopg.Error as error:

@@ -94,7 +94,7 @@ class Postmaster:
         identity = Identity.of(child.pid)
         if identity is None:
             child.wait()
-            raise Trouble(f"PostgreSQL ended at once: {last_words(log, said_before)}", hint=f"see {log}")
+            raise _start_trouble(last_words(log, said_before), log)
         return cls(identity, child, said_before)
 
     def lives(self) -> bool:

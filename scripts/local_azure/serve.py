@@ -12,10 +12,11 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -102,6 +103,14 @@ class LocalAzure:
         if self._listener is not None:
             self._listener.join()
 
+    def forget(self) -> None:
+        """Stop, and remove the cloud and the data of its servers, wherever they lie."""
+        from scripts.local_azure.postgres import discard
+
+        self.stop()
+        discard(self.state)
+        shutil.rmtree(self.state, ignore_errors=True)
+
     @property
     def pid(self) -> int:
         """The process id of the child."""
@@ -114,6 +123,17 @@ class LocalAzure:
         """What a child command needs in its environment, asked anew each time because servers appear after the start."""
         hosts = ",".join(f"{name}={address}" for name, address in sorted(self.hosts().items()))
         return {**self._environment, "AGENTMEM_HOSTS": hosts}
+
+    @contextlib.contextmanager
+    def as_environment(self) -> Iterator[None]:
+        """The endpoints and the trust of the stand-in in the environment of this process, for as long as the block runs."""
+        before = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def hosts(self) -> dict[str, str]:
         """Where each server name really listens now: {"NAME.postgres.database.azure.com": "127.0.0.2:5432"}."""

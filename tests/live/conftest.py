@@ -78,9 +78,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Binaries) -> Ite
         running.destroy()
 
 
-@pytest.fixture
-def database(cluster: Cluster) -> Iterator[Database]:
-    """A new, empty database; it and every role that the test made are gone afterwards."""
+@contextmanager
+def new_database(cluster: Cluster) -> Iterator[Database]:
+    """A new, empty database; it and every role that was made meanwhile are gone afterwards."""
     with cluster.connect() as session:
         before = {row[0] for row in session.execute("SELECT rolname FROM pg_roles")}
     made = Database(f"zep_{next(_numbers)}", cluster)
@@ -93,6 +93,13 @@ def database(cluster: Cluster) -> Iterator[Database]:
         cluster.drop_database(made.name)
         for role in sorted(roles, key=lambda role: role in _OUR_ROLES):
             cluster.drop_role(role)
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[Database]:
+    """A database of the test's own."""
+    with new_database(cluster) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -34,11 +34,22 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def azure(state: Path) -> Iterator[Cloud]:
     made, _ = opened(state)
     made.put(GROUP, {"location": "canadacentral"}, VERSION)
-    created(made)
+    reachable(made)
     try:
         yield made
     finally:
         made.close()
+
+
+def reachable(azure: Cloud) -> None:
+    """A public server that this machine may reach, as its own firewall rule says."""
+    created(azure)
+    allow(azure, "127.0.0.1")
+
+
+def allow(azure: Cloud, address: str) -> None:
+    body = {"properties": {"startIpAddress": address, "endIpAddress": address}}
+    done(azure, azure.put(f"{SERVER}/firewallRules/here", body, VERSION))
 
 
 def ask(azure: Cloud, state: Path, query: str, *, password: str = PASSWORD, database: str = "postgres", user: str = "cogadmin") -> Any:
@@ -106,7 +117,7 @@ def test_an_entra_principal_logs_in_with_its_token(tmp_path: Path) -> None:
     made = Cloud(tmp_path, subscription=SUBSCRIPTION, tenant=TENANT, backend=backend)
     try:
         made.put(GROUP, {"location": "canadacentral"}, VERSION)
-        created(made)
+        reachable(made)
         done(made, made.patch(SERVER, {"properties": {"authConfig": {"activeDirectoryAuth": "Enabled"}}}, VERSION))
         admin = {"properties": {"principalName": "ops@example.org", "principalType": "Group", "tenantId": TENANT}}
         done(made, made.put(f"{SERVER}/administrators/some-id", admin, VERSION))
@@ -119,7 +130,7 @@ def test_an_entra_principal_logs_in_with_its_token(tmp_path: Path) -> None:
 def test_a_server_and_its_rows_outlive_the_process(tmp_path: Path) -> None:
     first, _ = opened(tmp_path)
     first.put(GROUP, {"location": "canadacentral"}, VERSION)
-    created(first)
+    reachable(first)
     with psycopg.connect(**_dsn(first, tmp_path)) as session:
         session.execute("CREATE DATABASE kept")
     first.close()
@@ -142,12 +153,26 @@ def test_a_value_that_postgresql_does_not_take_fails_the_operation(azure: Cloud)
 
 @pytest.mark.parametrize(
     ("seen_as", "address", "admitted"),
-    [("203.0.113.45", "127.0.0.1", True), ("203.0.113.46", "127.0.0.1", False), (None, "127.0.0.1", True), (None, "203.0.113.46", False)],
+    [("203.0.113.45", "127.0.0.1", True), ("203.0.113.46", "127.0.0.1", False), (None, "127.0.0.1", False), (None, "203.0.113.46", False)],
 )
-def test_a_client_is_judged_by_the_address_that_it_plays(seen_as: str | None, address: str, admitted: bool) -> None:
+def test_a_client_is_judged_by_its_address_or_the_one_that_it_plays(seen_as: str | None, address: str, admitted: bool) -> None:
     ranges = ((ADDRESS["startIpAddress"], ADDRESS["endIpAddress"]),)
     access = Access(public=True, private_network=False, encrypted_only=True, tls_minimum="TLSv1.2", pooled=False, ranges=ranges)
     assert admission(access, seen_as)(address) is admitted
+
+
+@pytest.mark.parametrize("seen_as", [None, "203.0.113.46"])
+def test_a_client_on_this_machine_is_inside_a_private_network_unless_it_plays_another(seen_as: str | None) -> None:
+    access = Access(public=False, private_network=True, encrypted_only=True, tls_minimum="TLSv1.2", pooled=False, ranges=())
+    assert admission(access, seen_as)("127.0.0.1") is (seen_as is None)
+
+
+def test_the_firewall_admits_the_next_connection_and_refuses_it_again(azure: Cloud, state: Path) -> None:
+    allow(azure, "203.0.113.45")
+    with pytest.raises(psycopg.OperationalError, match="no pg_hba.conf entry for host"):
+        ask(azure, state, "SELECT 1")
+    allow(azure, "127.0.0.1")
+    assert ask(azure, state, "SELECT 1") == 1
 
 
 def _dsn(azure: Cloud, state: Path) -> dict[str, Any]:

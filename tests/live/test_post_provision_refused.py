@@ -64,6 +64,10 @@ def test_a_dsn_that_cannot_serve_is_a_usage_error(prod: Environment, database: D
     assert "hunter2" not in told
 
 
+def test_entra_needs_somebody_to_log_in_as(prod: Environment, database: Database) -> None:
+    assert "no Entra administrator is declared" in refused(USAGE, prod, database, entra=True)
+
+
 def test_a_login_without_rights_is_told_all_that_it_lacks(prod: Environment, database: Database) -> None:
     database.login("weak")
     report = bring(prod, database, dsn=database.dsn("weak"))

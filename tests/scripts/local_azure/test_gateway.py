@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import socket
@@ -230,7 +231,7 @@ def test_a_slow_network_delays_and_keeps_the_order(reached: Any) -> None:
 
 
 def test_a_network_that_recovers_keeps_the_order(reached: Any) -> None:
-    with reached.connect() as session:
+    with contextlib.closing(reached.connect()) as session:
         faults, wire = reached.gateway.faults(SERVER), session.pgconn
         wire.enter_pipeline_mode()
         faults.delay_seconds = 0.3
@@ -240,6 +241,10 @@ def test_a_network_that_recovers_keeps_the_order(reached: Any) -> None:
         faults.delay_seconds = 0.0
         wire.send_query_params(b"SELECT 'second'", None)
         wire.pipeline_sync()
+        wire.flush()
+        while wire.is_busy():  # get_result would wait itself, and keep the gateway's thread from running
+            time.sleep(0.01)
+            wire.consume_input()
         assert wire.get_result().get_value(0, 0) == b"first"
 
 

@@ -177,9 +177,8 @@ def test_a_process_that_only_has_the_number_is_not_stopped(kept: Cluster, home: 
 
 def test_two_processes_do_not_run_one_server(kept: Cluster, binaries: Binaries) -> None:
     kept.start()
-    second = Postmaster.start(binaries, kept.data, kept.log)
     with pytest.raises(Trouble, match="another process runs this server"):
-        second.await_ready(kept.data, kept.log)
+        Postmaster.start(binaries, kept.data, kept.log).await_ready(kept.data, kept.log)
     assert answer(kept) == (42,)
     kept.stop()
 

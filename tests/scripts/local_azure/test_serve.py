@@ -27,6 +27,7 @@ from scripts.local_azure.serve import LocalAzure, LocalAzureFailed
 ROOT = Path(__file__).resolve().parents[3]
 GROUP = "azure-native:resources:ResourceGroup"
 SERVER = "azure-native:dbforpostgresql:Server"
+FIREWALL = "azure-native:dbforpostgresql:FirewallRule"
 ADMINISTRATOR = "azure-native:dbforpostgresql:AdministratorsMicrosoftEntra"
 PASSWORD = "Local-" + uuid.uuid4().hex
 
@@ -45,6 +46,7 @@ def make_server(azure: LocalAzure, name: str, **more: Any) -> None:
         azure, SERVER, serverName=name, version="16", sku={"name": "Standard_B1ms", "tier": "Burstable"},
         administratorLogin="cogadmin", administratorLoginPassword=PASSWORD, network={"publicNetworkAccess": "Enabled"}, **more,
     )  # fmt: skip
+    make(azure, FIREWALL, serverName=name, firewallRuleName="here", startIpAddress="127.0.0.1", endIpAddress="127.0.0.1")
 
 
 def log_in(azure: LocalAzure, server: str, user: str, password: str) -> Any:
