@@ -24,8 +24,6 @@ from scripts.edges.exits import BAD, BUSY, GOOD, Failure
 from scripts.edges.phases import Phases
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from scripts.edges.memories import Memories
     from scripts.edges.vector_tables import Search
     from scripts.local_azure.serve import LocalAzure
@@ -190,7 +188,7 @@ def _load(rehearsal: Rehearsal) -> None:
         done(f"{' and '.join(told)} memories")
 
 
-def _advance(bar: Progress, task: TaskID, count: int) -> None:
+def _advance(bar: Any, task: Any, count: int) -> None:
     bar.update(task, advance=count)
 
 

@@ -51,7 +51,18 @@ def _of(vector_set: VectorSet, catalogue: Catalogue, allowed_kib: int) -> Iterat
         says = f"join the build that process {build.pid} is at: {build.phase}"
         yield Step(key=key, status=Status.WAIT, says=says, action=JoinBuild(pid=build.pid, table=vector_set.table))
         return
-    yield from _index(vector_set, column, catalogue, allowed_kib)
+    planned = list(_index(vector_set, column, catalogue, allowed_kib))
+    other = next((build for build in catalogue.builds if build.table == vector_set.table), None)
+    if other is not None and any(step.action for step in planned):
+        yield _behind(other, key)
+    else:
+        yield from planned
+
+
+def _behind(build: Build, key: str) -> Step:
+    """Two concurrent builds on one table wait for each other's snapshots, and the server ends one of them as a deadlock."""
+    says = f"wait for process {build.pid}, which builds {build.index or 'an index'} on {build.table}"
+    return Step(key=key, status=Status.WAIT, says=says, action=JoinBuild(pid=build.pid, table=build.table))
 
 
 def _unfit(vector_set: VectorSet, column: Column) -> tuple[str, str] | None:

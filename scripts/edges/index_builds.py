@@ -135,8 +135,6 @@ def _attempt(
             builder.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
             builder.execute(postgres.statement("prepare_build"), {"memory": f"{planned.given_kib}kB", "workers": str(planned.workers)})
             _run(connection, builder, _create(action), planned.rows, watch)
-    except psycopg.errors.DuplicateTable:
-        raise  # somebody was faster with this name: what is there is theirs, and may be half built
     except BaseException:
         _clean(connection, action.name)
         raise

@@ -134,9 +134,7 @@ def _answers(
         return [row[1] for row in rows], (time.perf_counter() - started) * 1000
 
 
-def _served_by(
-    connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: dict[str, int]
-) -> str | None:
+def _served_by(connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: dict[str, int]) -> str | None:
     """The index that the planner chooses; without this a recall of 1.0 may mean that no index was asked."""
     from pgvector import Vector
     from psycopg import sql

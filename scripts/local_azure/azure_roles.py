@@ -94,13 +94,22 @@ END $$
 """
 
 _TAGS = "'CREATE EXTENSION', 'ALTER EXTENSION', 'DROP EXTENSION'"
-_FUNCTIONS = ("azure_extension_allowed(text)", "azure_refuse_extension(text)", "azure_on_extension_start()", "azure_on_extension_end()",
-              "azure_on_extension_drop()")
+_FUNCTIONS = (
+    "azure_extension_allowed(text)",
+    "azure_refuse_extension(text)",
+    "azure_on_extension_start()",
+    "azure_on_extension_end()",
+    "azure_on_extension_drop()",
+)
 _TRIGGERS = ("azure_extension_start", "azure_extension_end", "azure_extension_drop")
 
 GUARD: Sequence[str] = (
     "SET allow_system_table_mods = on",
-    _ALLOWED, _REFUSE, _ON_START, _ON_END, _ON_DROP,
+    _ALLOWED,
+    _REFUSE,
+    _ON_START,
+    _ON_END,
+    _ON_DROP,
     f"CREATE EVENT TRIGGER azure_extension_start ON ddl_command_start WHEN TAG IN ({_TAGS}) EXECUTE FUNCTION azure_on_extension_start()",
     "CREATE EVENT TRIGGER azure_extension_end ON ddl_command_end WHEN TAG IN ('CREATE EXTENSION', 'ALTER EXTENSION', 'COMMENT') "
     "EXECUTE FUNCTION azure_on_extension_end()",

@@ -45,10 +45,26 @@ def initialise(folder: Path, secret: str, binaries: Binaries) -> None:
     with _password_file(folder, secret, binaries) as password:
         done = subprocess.run(
             [
-                binaries.program("initdb"), "-D", str(data), "-U", SUPERUSER, f"--pwfile={password}", "--auth=scram-sha-256", "--no-sync",
-                "--no-instructions", "--data-checksums", "--encoding=UTF8", "--locale-provider=libc", f"--locale={cluster_locale()}",
+                binaries.program("initdb"),
+                "-D",
+                str(data),
+                "-U",
+                SUPERUSER,
+                f"--pwfile={password}",
+                "--auth=scram-sha-256",
+                "--no-sync",
+                "--no-instructions",
+                "--data-checksums",
+                "--encoding=UTF8",
+                "--locale-provider=libc",
+                f"--locale={cluster_locale()}",
             ],
-            capture_output=True, text=True, errors="replace", cwd=folder, env=clean_environment(), stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd=folder,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
             **binaries.identity(),
         )
     if done.returncode:
@@ -70,7 +86,12 @@ def refused_settings(data: Path, binaries: Binaries) -> str:
     """
     done = subprocess.run(
         [binaries.program("postgres"), "-D", str(data), "-C", "data_directory"],
-        capture_output=True, text=True, errors="replace", cwd=data, env=clean_environment(), stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd=data,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
         **binaries.identity(),
     )
     said = [line.partition("LOG:")[2].strip() for line in done.stderr.splitlines() if "LOG:" in line]

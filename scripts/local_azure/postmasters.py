@@ -139,8 +139,14 @@ def _launch(command: list[str], binaries: Binaries, data: Path, log: Path) -> su
     try:
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=data, env=clean_environment(),
-                start_new_session=True, **binaries.identity(),
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=data,
+                env=clean_environment(),
+                start_new_session=True,
+                **binaries.identity(),
             )
     except OSError as error:
         raise disk_trouble(error, data) from None

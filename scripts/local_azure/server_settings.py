@@ -92,26 +92,28 @@ def quoted(value: str) -> str:
 
 def base(socket_folder: Path, archive: Path) -> str:
     """What makes this PostgreSQL ours, written once into base.conf; azure.conf after it may change everything that is not KEPT."""
-    return "\n".join((
-        "# written by the local Azure",
-        "listen_addresses = ''",
-        f"unix_socket_directories = {quoted(str(socket_folder))}",
-        "unix_socket_permissions = 0700",
-        "password_encryption = 'scram-sha-256'",
-        "timezone = 'UTC'",
-        "log_timezone = 'UTC'",
-        "log_line_prefix = '%m [%p] %q%u@%d '",
-        # A stand-in's data need not survive a power cut of the laptop; they do survive the death of every process here.
-        "fsync = off",
-        "archive_mode = on",
-        f"archive_command = {quoted(_archive_command(archive))}",
-        "archive_timeout = 300",  # Azure's recovery point: at most five minutes (azure-facts 3.5)
-        f"dynamic_shared_memory_type = {_shared_memory()}",
-        "max_connections = 100",
-        "max_wal_senders = 10",
-        f"include_if_exists = '{AZURE_FILE}'",
-        "",
-    ))
+    return "\n".join(
+        (
+            "# written by the local Azure",
+            "listen_addresses = ''",
+            f"unix_socket_directories = {quoted(str(socket_folder))}",
+            "unix_socket_permissions = 0700",
+            "password_encryption = 'scram-sha-256'",
+            "timezone = 'UTC'",
+            "log_timezone = 'UTC'",
+            "log_line_prefix = '%m [%p] %q%u@%d '",
+            # A stand-in's data need not survive a power cut of the laptop; they do survive the death of every process here.
+            "fsync = off",
+            "archive_mode = on",
+            f"archive_command = {quoted(_archive_command(archive))}",
+            "archive_timeout = 300",  # Azure's recovery point: at most five minutes (azure-facts 3.5)
+            f"dynamic_shared_memory_type = {_shared_memory()}",
+            "max_connections = 100",
+            "max_wal_senders = 10",
+            f"include_if_exists = '{AZURE_FILE}'",
+            "",
+        )
+    )
 
 
 def _archive_command(archive: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.domain import catalogue, reconcile, vectors
-from infra.domain.catalogue import Build
+from infra.domain.catalogue import Build, Index
 from infra.domain.environment import Environment, IvfFlat
 from infra.domain.steps import BuildIndex, DropIndex, JoinBuild, Status
 from scripts.edges import stack_file
@@ -133,3 +133,28 @@ def test_lists_wait_for_enough_rows(environment: Environment, rows: int | None, 
 )
 def test_an_index_expression_is_understood_or_left_alone(text: str, expected: tuple[str | None, tuple[str, int] | None]) -> None:
     assert catalogue.expression(text) == expected
+
+
+@pytest.mark.parametrize("theirs", ["later_idx", "zep_embeddings_summary_ann_idx"])
+def test_a_build_beside_another_on_the_same_table_waits_for_it(environment: Environment, theirs: str) -> None:
+    found = with_tables(environment, nothing())
+    build = Build(pid=42, table="zep_embeddings", index=theirs, phase="waiting for old snapshots")
+    summary = Index(
+        name=theirs, table="zep_embeddings", method="hnsw", operator_class="vector_l2_ops", column="summary", cast=None, partial=False,
+        options={}, valid=False, ready=False, size_bytes=0,
+    )  # fmt: skip
+    planned = reconcile.plan(environment, replace(found, builds=(build,), indexes=(summary,)))
+    assert about(planned, "index zep_embeddings.embedding") == [
+        (Status.WAIT, f"wait for process 42, which builds {theirs} on zep_embeddings")
+    ]
+    assert [status for status, _ in about(planned, "index zep_facts.embedding")] == [Status.DO]
+
+
+def test_a_build_beside_a_complete_set_is_nobodys_business(environment: Environment) -> None:
+    complete = done(environment, with_tables(environment, nothing()))
+    found = replace(complete, builds=(Build(pid=42, table="zep_embeddings", index="later_idx", phase="building index"),))
+    index = Index(
+        name="later_idx", table="zep_embeddings", method="btree", operator_class="int8_ops", column="id", cast=None, partial=False,
+        options={}, valid=False, ready=False, size_bytes=0,
+    )  # fmt: skip
+    assert not actions(reconcile.plan(environment, replace(found, indexes=(*found.indexes, index))))

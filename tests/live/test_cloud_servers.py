@@ -169,7 +169,7 @@ def test_a_client_on_this_machine_is_inside_a_private_network_unless_it_plays_an
 
 def test_the_firewall_admits_the_next_connection_and_refuses_it_again(azure: Cloud, state: Path) -> None:
     allow(azure, "203.0.113.45")
-    with pytest.raises(psycopg.OperationalError, match="no pg_hba.conf entry for host"):
+    with pytest.raises(psycopg.OperationalError, match="entry for host"):
         ask(azure, state, "SELECT 1")
     allow(azure, "127.0.0.1")
     assert ask(azure, state, "SELECT 1") == 1

@@ -13,9 +13,8 @@ import pytest
 from infra.domain.environment import Environment, VectorSet
 from infra.domain.steps import BuildIndex, Status
 from scripts import post_provision
-from scripts.edges import index_builds
 from scripts.edges.exits import BUSY, Failure
-from tests.live.conftest import PASSWORD, Database
+from tests.live.conftest import Database
 from tests.live.test_post_provision import bring
 
 pytestmark = pytest.mark.live
@@ -132,24 +131,27 @@ def test_a_build_that_somebody_cancels_leaves_nothing_behind(prod: Environment, 
     assert database.value(_VECTOR_INDEXES) == [INDEX]
 
 
-def test_a_build_that_somebody_else_began_under_the_same_name_is_not_dropped(prod: Environment, database: Database) -> None:
-    made(database, "embedding vector(8)")
-    vector_set = with_sets(prod, {}).vector_sets[0]
-    action = BuildIndex(name=INDEX, vector_set=vector_set, index=vector_set.index, cast=False)
-
-    def second() -> psycopg.Connection[Any]:
-        return psycopg.connect(database.dsn(), password=PASSWORD, autocommit=True)
-
-    theirs = threading.Thread(target=execute, args=(database, f"CREATE INDEX CONCURRENTLY {INDEX} ON {TABLE} (id)"))
-    with database.superuser() as writer, writer.transaction(force_rollback=True), database.session() as connection:
-        writer.execute(f"DELETE FROM {TABLE}".encode())
-        theirs.start()
-        while database.value("SELECT to_regclass(%s)", INDEX) is None:
+@pytest.mark.parametrize("theirs", [f"CREATE INDEX CONCURRENTLY theirs ON {TABLE} (other)",
+                                    f"CREATE INDEX CONCURRENTLY theirs ON {TABLE} USING hnsw (summary vector_l2_ops)"])  # fmt: skip
+def test_two_builds_on_one_table_would_deadlock_so_ours_waits_for_theirs(prod: Environment, database: Database, theirs: str) -> None:
+    made(database, "embedding vector(8)", "summary vector(8)")
+    execute(database, f"ALTER TABLE {TABLE} ADD COLUMN other bigint")
+    waits: list[str] = []
+    building = threading.Thread(target=execute, args=(database, theirs))
+    with database.superuser() as writer:
+        writer.autocommit = False
+        writer.execute(f"DELETE FROM {TABLE} WHERE id = 1".encode())
+        building.start()
+        while not database.value("SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database()"):
             time.sleep(0.05)
-        with pytest.raises(Failure, match="already exists"):
-            index_builds.build(connection, second, action, index_builds.Room(65536, 0, 65536), lambda progress: None)
-    theirs.join()
-    assert database.value("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", INDEX)
+        goes_on = threading.Timer(1.5, writer.rollback)  # longer than deadlock_timeout
+        goes_on.start()
+        report = bring(with_sets(prod, {}), database, watch=lambda moment, step: waits.append(step.says))
+        goes_on.join()
+    building.join()
+    assert report.ok
+    assert next(says for says in waits if says.startswith("wait")).endswith(f"which builds theirs on {TABLE}")
+    assert database.value("SELECT json_agg(indisvalid AND indisready) FROM pg_index WHERE indrelid = %s::regclass", TABLE) == [True] * 3
 
 
 @pytest.mark.parametrize(("column", "words"), [

@@ -173,6 +173,7 @@ def test_a_closed_server_refuses_and_comes_back_at_the_same_address(reached: Any
 
 
 def test_a_closed_servers_address_is_taken_by_nobody_else(reached: Any) -> None:
+    reached.gateway.set_policy(SERVER, Policy(pooled=True))
     reached.gateway.close(SERVER)
     other = Gateway()
     other.start()
