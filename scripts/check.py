@@ -140,7 +140,8 @@ def _verdict(checked: Sequence[Checked]) -> str:
     if number:
         fit = sum(not one.refusals for one in checked)
         others = f"{fit} of {len(checked)} environments are fit to deploy; " if len(checked) > 1 else ""
-        return f"{others}{_many(number, 'problem')}, nothing was registered"
+        unread = "; the rules judge once the file can be read" if any(one.judgement is None for one in checked) else ""
+        return f"{others}{_many(number, 'problem')}, nothing was registered{unread}"
     warnings = sum(len(one.problems) for one in checked)
     fit_ones = f"{checked[0].loaded.stack} is" if len(checked) == 1 else f"{len(checked)} environments are"
     return f"{fit_ones} fit to deploy{', ' + _many(warnings, 'warning') if warnings else ''}"

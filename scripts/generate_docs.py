@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.domain import sizing
+from infra.domain.azure import parameters
 from infra.domain.environment import STACKS, Environment
 from infra.domain.schema import stack_schema
 from scripts.edges.exits import MEANING
@@ -43,6 +44,7 @@ def documents(root: Path = ROOT) -> dict[Path, str]:
         readme: filled(readme.read_text(encoding="utf-8"), blocks(root)),
         root / _SCHEMA: json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n",
         reference / "contract.md": _page("The contract: every key of a stack file", _contract()),
+        reference / "local-azure-parameters.md": _page("Server parameters on the local Azure", _effects()),
         reference / "rules.md": _page("The rules that `agentmem check` judges by", _rules()),
     }
 
@@ -196,6 +198,24 @@ def _says(value: Mapping[str, Any]) -> str:
 
 def _sentences(text: str | None) -> str:
     return " ".join((text or "").split())
+
+
+def _effects() -> Iterator[str]:
+    """Where each parameter arrives that somebody may write: only those that do not simply reach PostgreSQL are listed."""
+    from scripts.local_azure.kinds.parameter_effect import Effect, effect, why_modelled
+
+    writable = [item.name for item in parameters.PARAMETERS.values() if not item.read_only]
+    found = {kind: sorted(name for name in writable if effect(name) is kind) for kind in Effect}
+    yield f"Of the {len(writable)} parameters that Azure lets somebody write, {len(found[Effect.APPLIED])} are applied: PostgreSQL knows them, and a"
+    yield "value that is written reaches it, at once or after a restart. The others are these; their values are kept, checked and answered."
+    yield ""
+    yield "## Enforced by the gateway in front of the server"
+    yield ""
+    yield ", ".join(f"`{name}`" for name in found[Effect.GATEWAY])
+    yield ""
+    yield "## Kept and answered only"
+    yield ""
+    yield from _table(("parameter", "because"), ((f"`{name}`", why_modelled(name)) for name in found[Effect.MODELLED]))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -216,9 +216,9 @@ def _search(rehearsal: Rehearsal) -> None:
 
 def _searched(item: Search) -> str:
     if item.served_by is None:
-        return f"{item.vector_set} has no index yet, {item.exact_ms:.0f} ms exact"
-    speed = f"{item.indexed_ms:.1f} ms through the index, {item.exact_ms:.0f} ms exact"
-    return f"recall@10 {item.recall_at_10:.3f} (floor {item.floor}) · {speed}"
+        return f"{item.vector_set} has no index yet, exact {item.exact_ms:.0f} ms"
+    table = item.vector_set.partition(".")[0]
+    return f"{table} recall@10 {item.recall_at_10:.3f} (floor {item.floor}) {item.indexed_ms:.1f} ms, exact {item.exact_ms:.0f} ms"
 
 
 def _provision(rehearsal: Rehearsal) -> Any:

@@ -36,8 +36,6 @@ class Phases:
 
     quiet: bool = False
     done: list[Phase] = field(default_factory=list)
-    # Where a line ends when its time stands in a column; longer evidence pushes its time to the right.
-    width: int = 84
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Tell]:
@@ -49,7 +47,7 @@ class Phases:
         evidence, ok = told[-1]
         self.done.append(Phase(name, watch.seconds, ok, evidence))
         if not self.quiet:
-            screen.say(f"  {name:<16} {evidence:<{self.width}} {watch.seconds:>6.1f} s")
+            screen.say(f"  {name:<16}{watch.seconds:>6.1f} s  {evidence}")
 
     @property
     def ok(self) -> bool:

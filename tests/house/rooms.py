@@ -116,10 +116,10 @@ VERB = Room(
     never=PROCESSES,
     heavy_late=True,
 )
-# The verb that walks through the others, on the local Azure.
+# The verbs that know the local Azure: one walks through the others on it, the other runs anybody's command on it.
 REHEARSE = Room(
     name="rehearse",
-    files=("scripts/rehearse*.py",),
+    files=("scripts/rehearse*.py", "scripts/on_local_azure.py"),
     ours=("infra.domain", "scripts"),
     others=("numpy",),
     never=PROCESSES,
@@ -133,11 +133,11 @@ CLI = Room(
     never=PROCESSES,
     heavy_late=True,
 )
-# It documents the command tree, so it may know it.
+# It documents the command tree and what the local Azure applies, so it may know both.
 DOCUMENTS = Room(
     name="documents",
     files=("scripts/generate_docs.py",),
-    ours=("infra.domain", "scripts.edges", "scripts.cli"),
+    ours=("infra.domain", "scripts.edges", "scripts.cli", "scripts.local_azure.kinds.parameter_effect"),
     others=("typer",),
     never=PROCESSES,
     heavy_late=True,

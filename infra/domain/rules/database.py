@@ -186,7 +186,7 @@ def _sets(environment: Environment) -> Iterator[tuple[str, VectorSet]]:
 def alert_never_fires(environment: Environment) -> Iterator[Problem]:
     """W2: the alert on connections comes before clients are turned away, and not every day."""
     usable = usable_connections(environment)
-    if usable is None:
+    if usable is None or usable < 1:  # a max_connections that R12 refuses
         return
     percent, held = environment.alerts.connections_percent, sizing.pooled_connections(environment)
     threshold = sizing.connection_alert(environment)
