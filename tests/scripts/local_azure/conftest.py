@@ -14,6 +14,7 @@ import pytest
 from scripts.local_azure.certificates import Certificates
 from scripts.local_azure.gateway import Endpoint, Gateway, Policy
 from scripts.local_azure.postgres import Binaries, Cluster
+from tests.scripts.local_azure.made_cloud import Hands
 
 SERVER = "zepmem-x"
 ADMINISTRATOR = "cogadmin"
@@ -93,3 +94,9 @@ def state(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
     return folder
+
+
+@pytest.fixture
+def hands() -> Hands:
+    """The servers behind a model: it notes what they were told."""
+    return Hands()

@@ -20,11 +20,6 @@ OID = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture
-def hands() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
 def azure(tmp_path: Path, hands: Hands) -> Iterator[Cloud]:
     with cloud(tmp_path, hands=hands, settings=Settings(first_backup_seconds=3600)) as made:
         created(made)

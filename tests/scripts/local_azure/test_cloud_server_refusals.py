@@ -26,11 +26,6 @@ from tests.scripts.local_azure.made_cloud import (
 
 
 @pytest.fixture
-def hands() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
 def azure(tmp_path: Path, hands: Hands) -> Iterator[Cloud]:
     with cloud(tmp_path, hands=hands) as made:
         yield made
