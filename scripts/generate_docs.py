@@ -206,8 +206,9 @@ def _effects() -> Iterator[str]:
 
     writable = [item.name for item in parameters.PARAMETERS.values() if not item.read_only]
     found = {kind: sorted(name for name in writable if effect(name) is kind) for kind in Effect}
-    yield f"Of the {len(writable)} parameters that Azure lets somebody write, {len(found[Effect.APPLIED])} are applied: PostgreSQL knows them, and a"
-    yield "value that is written reaches it, at once or after a restart. The others are these; their values are kept, checked and answered."
+    applied = len(found[Effect.APPLIED])
+    yield f"Azure lets somebody write {len(writable)} parameters; {applied} of them are applied: PostgreSQL knows them, and a value that is"
+    yield "written reaches it, at once or after a restart. The others are these; their values are kept, checked and answered."
     yield ""
     yield "## Enforced by the gateway in front of the server"
     yield ""

@@ -20,7 +20,7 @@ from infra.domain.problem import Invalid, Severity
 from infra.domain.registrations import Plan
 from scripts import preview
 from scripts.edges import capture, screen, stack_file
-from scripts.edges.exits import BAD, BUSY, GOOD, Failure
+from scripts.edges.exits import BAD, BUSY, GOOD, REFUSED, Failure
 from scripts.edges.phases import Phases
 
 if TYPE_CHECKING:
@@ -88,8 +88,12 @@ def _own(data: Path | None, environment: Environment) -> Memories | None:
 
 def _road() -> str:
     from scripts.local_azure.binaries import Binaries
+    from scripts.local_azure.trouble import Trouble
 
-    binaries = Binaries.install()
+    try:
+        binaries = Binaries.install()
+    except Trouble as trouble:
+        raise Failure(REFUSED, trouble.fact, hint=trouble.hint) from None
     return f"local Azure · PostgreSQL {binaries.version} · pgvector {binaries.vector_version} · captured registrations"
 
 
