@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help rehearse test lint docs requirements clean
+.PHONY: help rehearse test lint tools docs requirements clean
 
 STACK ?= prod
 VENV := .venv
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev  ## style, types and fences, in seconds
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q tests/house/test_arrows.py tests/house/test_shape.py
+
+tools: $(VENV)/.runtime  ## a Pulumi engine into .tools/bin, for tests and trials; built once, unless one is installed
+	@tools/pulumi-cli/build.sh "$$PWD/$(BIN)/python"
 
 docs: $(VENV)/.dev  ## write the generated parts of README.md and docs/reference
 	@$(BIN)/python -m scripts.generate_docs

@@ -16,6 +16,8 @@ from typing import TypeVar
 
 import pytest
 
+from tests.engine.installation import engine
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,8 +46,9 @@ def pytest_report_header() -> str:
     """The versions that a result depends on, in one line."""
     versions = {
         "python": platform.python_version(),
-        "pulumi": _installed("pulumi"),
+        "pulumi sdk": _installed("pulumi"),
         "azure-native": _installed("pulumi-azure-native"),
+        "pulumi engine": str(engine() or "not found: make tools"),
         "postgresql": _first(r'PG_VERSION "([^"]+)"', "include", "postgresql", "server", "pg_config.h"),
         "pgvector": _first(r"default_version = '([^']+)'", "share", "postgresql", "extension", "vector.control"),
     }
