@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi.runtime import config as runtime_config
 
+from infra.domain.check import judge
 from infra.domain.environment import Environment
-from infra.domain.parsing import parse
-from infra.domain.problem import Invalid, Problem
+from infra.domain.parsing import legible, parse
+from infra.domain.problem import Invalid, Problem, Severity
 
 NAMESPACE = "agent-memory"
 LOCATION = "azure-native:location"
@@ -46,10 +47,16 @@ def read() -> Settings:
     try:
         environment = parse(_values(found), pulumi.get_stack())
     except Invalid as invalid:
-        raise Refused((*invalid.problems, *foreign, *clear)) from None
+        raise Refused((*invalid.problems, *foreign, *clear, *_judged(found))) from None
     password = pulumi.Config(NAMESPACE).get_secret(PASSWORD) if environment.access.password else None
     missing = tuple(_missing(found)) if environment.access.password else ()
     return Settings(environment=environment, administrator_password=password, problems=(*foreign, *clear, *missing))
+
+
+def _judged(found: Mapping[str, str]) -> tuple[Problem, ...]:
+    """What the rules say of a configuration with misspelt keys, so that one run tells everything."""
+    readable = legible(_values(found), pulumi.get_stack())
+    return tuple(problem for problem in judge(readable) if problem.severity is Severity.REFUSE) if readable is not None else ()
 
 
 def _all_keys() -> Mapping[str, str]:

@@ -27,6 +27,10 @@ Stack = Annotated[str, typer.Option("--stack", "-s", help=f"One of {', '.join(ST
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
 Folder = Annotated[Path, typer.Option("--folder", help="Where Pulumi.yaml and the stack files are.", envvar="AGENTMEM_FOLDER")]
+State = Annotated[Path | None, typer.Option("--state", help="Where cloud and servers are kept.", show_default=".local-azure")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Begin with an empty cloud: forget what earlier runs made.")]
+# Beside the project's files, and ignored by git.
+LOCAL_STATE = ".local-azure"
 
 
 def project_folder() -> Path:
@@ -116,6 +120,36 @@ def rehearse(
     from scripts.rehearse import rehearse as run
 
     _end(run(known_stack(stack), _at(folder), data=data, keep=keep, rows=rows, as_json=as_json, dry_run=dry_run))
+
+
+local_azure = typer.Typer(
+    help="Azure on this machine, with real PostgreSQL behind its servers: run one command on it, or keep it up. Touches nothing real.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(local_azure, name="local-azure")
+
+
+# What follows the first word is the command's own, with or without `--` before it.
+@local_azure.command("run", context_settings={"allow_interspersed_args": False})
+def local_azure_run(
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments.", metavar="COMMAND...")],
+    state: State = None,
+    fresh: Fresh = False,
+    folder: Folder = Path(),
+) -> None:
+    """Run a command on the local Azure, in a shadow of this project, for example: pulumi up --stack prod. Exits with its code."""
+    from scripts.on_local_azure import run
+
+    _end(run(command, _at(folder), state or _at(folder) / LOCAL_STATE, fresh=fresh))
+
+
+@local_azure.command("serve")
+def local_azure_serve(state: State = None, fresh: Fresh = False, as_json: AsJson = False, folder: Folder = Path()) -> None:
+    """Keep the local Azure up until Ctrl-C; commands run on the same state in other terminals join it."""
+    from scripts.on_local_azure import serve
+
+    _end(serve(state or _at(folder) / LOCAL_STATE, fresh=fresh, as_json=as_json))
 
 
 def _at(folder: Path) -> Path:

@@ -119,7 +119,7 @@ VERB = Room(
 # The verbs that know the local Azure: one walks through the others on it, the other runs anybody's command on it.
 REHEARSE = Room(
     name="rehearse",
-    files=("scripts/rehearse*.py",),
+    files=("scripts/rehearse*.py", "scripts/on_local_azure.py"),
     ours=("infra.domain", "scripts"),
     others=("numpy",),
     never=PROCESSES,

@@ -1,0 +1,133 @@
+"""Stands in for Pulumi's Python language host where an engine was built from its modules, which do not hold it.
+
+An installation of Pulumi brings the true one, and that is used wherever PATH has it. The engine starts this with its own address as the
+last argument, reads the port from the first line of output, and asks over gRPC for a program to be run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from pathlib import Path
+from typing import IO, Any
+
+_RUNNER = Path(__file__).resolve().with_name("program_runner.py")
+# The exit code of a program that has told its failure itself: the engine shall add nothing.
+_TOLD = 32
+
+
+def main() -> int:
+    """Serve until the engine goes away. Returns the exit code."""
+    # The engine ends a plugin by SIGINT, and waits ten seconds for one that does not go. Ctrl-C does not reach us: the group is our own.
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    import grpc
+    from pulumi.runtime.proto import language_pb2_grpc
+
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_servicer(sys.argv[-1]), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    parent = os.getppid()
+    while os.getppid() == parent and not ended.wait(1.0):  # an engine that was killed leaves us another parent
+        pass
+    server.stop(None)
+    return 0
+
+
+def _servicer(engine: str) -> Any:
+    from google.protobuf.empty_pb2 import Empty
+    from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
+
+    class Host(language_pb2_grpc.LanguageRuntimeServicer):
+        """What preview, up, refresh, destroy and policy packs ask of a language host."""
+
+        def Handshake(self, request: Any, context: Any) -> Any:
+            return language_pb2.LanguageHandshakeResponse()
+
+        def GetPluginInfo(self, request: Any, context: Any) -> Any:
+            return plugin_pb2.PluginInfo(version="0.0.0")
+
+        def GetRequiredPackages(self, request: Any, context: Any) -> Any:
+            return language_pb2.GetRequiredPackagesResponse()
+
+        def GetRequiredPlugins(self, request: Any, context: Any) -> Any:
+            return language_pb2.GetRequiredPluginsResponse()
+
+        def GetProgramDependencies(self, request: Any, context: Any) -> Any:
+            return language_pb2.GetProgramDependenciesResponse()
+
+        def About(self, request: Any, context: Any) -> Any:
+            return language_pb2.AboutResponse(executable=sys.executable, version=sys.version.split()[0])
+
+        def Cancel(self, request: Any, context: Any) -> Any:
+            return Empty()
+
+        def Run(self, request: Any, context: Any) -> Any:
+            code = _run(request, engine)
+            if code in (0, _TOLD):
+                return language_pb2.RunResponse(bail=code == _TOLD)
+            return language_pb2.RunResponse(error=f"program exited with code {code}")
+
+        def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:
+            yield from _plugin(request, language_pb2.RunPluginResponse)
+
+    return Host()
+
+
+def _python(info: Any) -> str:
+    """The Python of the project's virtual environment, else our own."""
+    chosen = dict(info.options).get("virtualenv")
+    return str(Path(info.root_directory, chosen, "bin", "python")) if chosen else sys.executable
+
+
+def _run(request: Any, engine: str) -> int:
+    """Run the program of `request` to its end, its output going where ours goes. Returns its exit code."""
+    program = Path(request.info.program_directory, request.info.entry_point)
+    settings = {
+        "project": request.project, "stack": request.stack, "monitor": request.monitor_address, "engine": engine,
+        "parallel": request.parallel, "dry_run": request.dryRun, "organization": request.organization,
+        "root_directory": request.info.root_directory,
+    }  # fmt: skip
+    told = {
+        "settings": settings, "config": dict(request.config), "secret_keys": list(request.configSecretKeys),
+        "program": str(program), "arguments": list(request.args),
+    }  # fmt: skip
+    # Output of the program must not mix with the port that we print: it goes where errors go.
+    command = [_python(request.info), "-u", str(_RUNNER)]
+    done = subprocess.run(command, input=json.dumps(told), text=True, stdout=sys.stderr, cwd=request.pwd or program.parent, check=False)
+    return done.returncode
+
+
+def _plugin(request: Any, response: Any) -> Iterator[Any]:
+    """Run a plugin that is a folder with a Python program, such as a policy pack, and stream what it says."""
+    program = str(Path(request.info.program_directory, request.info.entry_point))
+    environment = dict(entry.partition("=")[::2] for entry in request.env)
+    command = [_python(request.info), "-u", program, *request.args]
+    with subprocess.Popen(
+        command, cwd=request.pwd, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None and child.stderr is not None
+        errors = threading.Thread(target=_forward, args=(child.stderr,), daemon=True)
+        errors.start()
+        for line in child.stdout:
+            yield response(stdout=line)
+        errors.join()
+        yield response(exitcode=child.wait())
+
+
+def _forward(lines: IO[bytes]) -> None:
+    for line in lines:
+        sys.stderr.write(line.decode(errors="replace"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

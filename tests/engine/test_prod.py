@@ -1,0 +1,111 @@
+"""`pulumi` itself on the production stack: created once, unchanged by a second run, kept through a failover, protected from the end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.domain import names
+from scripts.edges import stack_file
+from tests.engine.conftest import Terminal
+
+ROOT = Path(__file__).resolve().parents[2]
+PROD = stack_file.read("prod", ROOT)
+GROUP, SERVER = names.resource_group(PROD), PROD.server.name
+# The server restarts on its standby, as Azure does it by itself when a zone fails. Prints the zones of both afterwards.
+FAILOVER = f"""
+import os
+from azure.identity import DefaultAzureCredential
+from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient
+from azure.mgmt.postgresqlflexibleservers.models import RestartParameter
+url = os.environ["AGENTMEM_ARM_ENDPOINT"]
+client = PostgreSQLManagementClient(
+    DefaultAzureCredential(), os.environ["ARM_SUBSCRIPTION_ID"],
+    base_url=url, credential_scopes=[url + "/.default"], api_version="2025-08-01",
+)
+wanted = RestartParameter(restart_with_failover=True, failover_mode="PlannedFailover")
+client.servers.begin_restart({GROUP!r}, {SERVER!r}, wanted).wait(60)
+server = client.servers.get({GROUP!r}, {SERVER!r})
+print(server.availability_zone, server.high_availability.standby_availability_zone)
+"""
+
+
+@pytest.fixture(scope="module")
+def up(served: Terminal) -> subprocess.CompletedProcess[str]:
+    """The first `pulumi up` of prod."""
+    return served.pulumi("up", "--stack", "prod", "--yes")
+
+
+def steps(terminal: Terminal, *arguments: str) -> dict[str, list[str]]:
+    """What a preview would do: operation → the names of its resources, without those that stay."""
+    done = terminal.pulumi("preview", "--stack", "prod", "--json", *arguments)
+    assert done.returncode == 0, done.stderr + done.stdout
+    found: dict[str, list[str]] = {}
+    for step in json.loads(done.stdout)["steps"]:
+        if step["op"] != "same":
+            found.setdefault(step["op"], []).append(step["urn"].rsplit("::", 1)[1])
+    return found
+
+
+def resources(terminal: Terminal) -> list[dict[str, Any]]:
+    """The resources of the state, secrets as they are stored."""
+    done = terminal.pulumi("stack", "export", "--stack", "prod")
+    assert done.returncode == 0, done.stderr
+    listed: list[dict[str, Any]] = json.loads(done.stdout)["deployment"]["resources"]
+    return listed
+
+
+def test_up_makes_everything(up: subprocess.CompletedProcess[str], served: Terminal) -> None:
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert "39 created" in up.stdout
+    server = next(item for item in resources(served) if item["type"] == "azure-native:dbforpostgresql:Server")
+    assert server["outputs"]["fullyQualifiedDomainName"] == names.server_host(PROD)
+    assert server["protect"]
+
+
+def test_a_second_up_changes_nothing(up: subprocess.CompletedProcess[str], served: Terminal) -> None:
+    again = served.pulumi("up", "--stack", "prod", "--yes")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "39 unchanged" in again.stdout
+    assert steps(served) == {}
+
+
+def test_no_secret_lies_in_the_state_in_clear(up: subprocess.CompletedProcess[str], served: Terminal) -> None:
+    password = served.pulumi("config", "get", "agent-memory:administrator_password", "--stack", "prod").stdout.strip()
+    assert len(password) == 24
+    assert password not in json.dumps(resources(served))
+    assert password not in up.stdout + up.stderr
+    state = served.state / "pulumi"
+    holders = [path for path in (state / "backend").rglob("*") if path.is_file() and password in path.read_text(errors="replace")]
+    assert holders == []
+    assert password not in "".join(path.read_text() for path in (served.state / "project").iterdir())
+
+
+def test_a_failover_is_no_reason_to_replace_the_server(up: subprocess.CompletedProcess[str], served: Terminal) -> None:
+    before = served.run("python", "-c", FAILOVER)
+    assert before.stdout.split() == ["2", "1"], before.stderr
+    refreshed = served.pulumi("refresh", "--stack", "prod", "--yes")
+    assert refreshed.returncode == 0, refreshed.stdout + refreshed.stderr
+    server = next(item for item in resources(served) if item["type"] == "azure-native:dbforpostgresql:Server")
+    assert server["outputs"]["availabilityZone"] == "2", "the refresh has seen it"
+    assert steps(served) == {}
+
+
+def test_destroy_is_refused_and_nothing_is_gone(up: subprocess.CompletedProcess[str], served: Terminal) -> None:
+    before = len(resources(served))
+    refused = served.pulumi("destroy", "--stack", "prod", "--yes")
+    assert refused.returncode != 0
+    assert "protected" in refused.stdout + refused.stderr
+    assert len(resources(served)) == before
+    assert steps(served) == {}
+
+
+def test_nobody_else_uses_the_state_meanwhile(served: Terminal) -> None:
+    busy = served.agentmem("run", "--fresh", "--", "true")
+    assert busy.returncode == 6
+    pid = json.loads((served.state / "served.json").read_text())["pid"]
+    assert f"is used by process {pid}\nhint: end that first: --fresh would empty what it serves" in busy.stderr
