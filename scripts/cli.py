@@ -122,6 +122,32 @@ def rehearse(
     _end(run(known_stack(stack), _at(folder), data=data, keep=keep, rows=rows, as_json=as_json, dry_run=dry_run))
 
 
+@app.command()
+def doctor(stack: Stack, as_json: AsJson = False, folder: Folder = Path()) -> None:
+    """Look whether this machine, the subscription and the region are ready for an up; each lack with the command that mends it."""
+    from scripts.doctor import doctor as run
+    from scripts.edges.stack_file import known_stack
+
+    _end(run(known_stack(stack), _at(folder), as_json))
+
+
+@app.command()
+def restart(
+    stack: Stack,
+    if_pending: Annotated[bool, typer.Option("--if-pending", help="Only if a static parameter waits for it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for the server's name in uat and prod.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    folder: Folder = Path(),
+) -> None:
+    """Restart a server so that its static parameters take effect, and wait until it is ready again."""
+    from scripts.edges.stack_file import known_stack, read
+    from scripts.restart import restart as run
+
+    environment = read(known_stack(stack), _at(folder))
+    _end(run(environment, if_pending=if_pending, yes=yes, dry_run=dry_run, as_json=as_json))
+
+
 local_azure = typer.Typer(
     help="Azure on this machine, with real PostgreSQL behind its servers: run one command on it, or keep it up. Touches nothing real.",
     no_args_is_help=True,

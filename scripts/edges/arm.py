@@ -28,6 +28,8 @@ SUBSCRIPTION = "ARM_SUBSCRIPTION_ID"
 BUSY_CODES = frozenset({"ServerIsBusy", "ServerBusy", "ServerIsNotReady", "ScopeLocked", "AnotherOperationInProgress"})
 # Creation took up to 17 minutes in the recordings (wire/server.md 2).
 READY_SECONDS = 1800.0
+# Recorded restarts took one to two minutes (wire/server.md 2); ten are a server that still recovers from its log.
+RESTART_SECONDS = 600.0
 # The distance at which the CLI polls a server is 15 to 60 s; a GET costs nothing, so the short end.
 POLL_SECONDS = 15.0
 
@@ -60,6 +62,11 @@ class Arm:
     def __init__(self, client: PostgreSQLManagementClient) -> None:
         self._client = client
 
+    @property
+    def sdk(self) -> PostgreSQLManagementClient:
+        """The SDK's own client, for another edge."""
+        return self._client
+
     def server(self, resource_group: str, name: str) -> ServerFacts:
         """The server's facts."""
         with classified(name):
@@ -78,6 +85,16 @@ class Arm:
         body = FirewallRule(properties=FirewallRuleProperties(start_ip_address=address, end_ip_address=address))
         with classified(name):
             self._client.firewall_rules.begin_create_or_update(resource_group, name, rule, body).result()
+
+    def restart(self, resource_group: str, name: str, seconds: float = RESTART_SECONDS) -> None:
+        """Restart the server in place, without a failover, and wait for it. Raises Failure (BUSY) if that takes more than `seconds`."""
+        with classified(name):
+            poller = self._client.servers.begin_restart(resource_group, name)
+            poller.wait(seconds)
+            # `result(timeout=…)` of a poller that is not done returns as if it were.
+            if not poller.done():
+                raise Failure(BUSY, f"has not restarted within {seconds:.0f} s", where=name, hint="Azure goes on with it; look again later")
+            poller.result()
 
     def wait_ready(self, resource_group: str, name: str, seconds: float = READY_SECONDS, poll_seconds: float = POLL_SECONDS) -> ServerFacts:
         """The facts once the server is Ready. Raises Failure (BUSY) if it is not within `seconds`."""
@@ -161,7 +178,7 @@ def _said(error: Any) -> tuple[str, str]:
     return code, " ".join(text.split()).rstrip(".")
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
     """The SDK gives an enumeration's member for a word that it knows and the bare text for one that it does not."""
     return str(getattr(value, "value", value))
 
@@ -174,14 +191,14 @@ def _facts(server: Any) -> ServerFacts:
         name=server.name,
         location=server.location.replace(" ", "").lower(),
         host=server.fully_qualified_domain_name,
-        state=_word(server.state),
-        version=_word(server.version),
+        state=word(server.state),
+        version=word(server.version),
         sku=server.sku.name,
-        tier=_word(server.sku.tier),
+        tier=word(server.sku.tier),
         storage_gib=server.storage.storage_size_gb,
         zone=server.availability_zone or None,
-        availability_mode=_word(server.high_availability.mode),
-        availability_state=_word(server.high_availability.state),
+        availability_mode=word(server.high_availability.mode),
+        availability_state=word(server.high_availability.state),
         standby_zone=server.high_availability.standby_availability_zone or None,
         retention_days=server.backup.backup_retention_days,
         geo_redundant=server.backup.geo_redundant_backup == "Enabled",

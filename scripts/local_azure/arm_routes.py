@@ -29,6 +29,8 @@ CHILDREN = frozenset({
     "virtualendpoints", "replicas", "migrations", "logfiles", "ltrbackupoperations", "advancedthreatprotectionsettings", "tuningoptions",
     "quotausages",
 })  # fmt: skip
+# ARM's own actions on a provider, at ARM's own api-versions.
+REGISTERS = ("/register", "/unregister")
 _CHILD = re.compile(r".*/providers/microsoft\.dbforpostgresql/flexibleservers/[^/]+/([^/]+)(?:/.*)?")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(?:-\w+)?")
 
@@ -71,6 +73,7 @@ class Routes:
 
     def __init__(self, cloud: Cloud, links: Links, subscription: str, tenant: str) -> None:
         self._cloud, self._links, self._subscription, self._tenant = cloud, links, subscription, tenant
+        self._unregistered: set[str] = set()
         provider = r"/subscriptions/[^/]+/providers/microsoft\.dbforpostgresql"
         self._table: list[tuple[str, re.Pattern[str], Callable[..., Reply]]] = [
             (method, re.compile(pattern, re.IGNORECASE), handler)
@@ -78,6 +81,7 @@ class Routes:
                 ("GET", r"/subscriptions", self._subscriptions),
                 ("GET", r"/subscriptions/[^/]+", lambda request: Reply(200, self._own_subscription())),
                 ("GET", r"/subscriptions/[^/]+/providers/([^/]+)", self._registration),
+                ("POST", r"/subscriptions/[^/]+/providers/([^/]+)/(register|unregister)", self._register),
                 ("POST", provider + r"(?:/locations/[^/]+)?/checkNameAvailability", self._check_name),
                 ("GET", provider + r"/locations/([^/]+)/capabilities", self._capabilities),
                 ("GET", provider + r"/locations/[^/]+/azureAsyncOperation/([^/]+)", self._poll),
@@ -171,8 +175,20 @@ class Routes:
         }  # fmt: skip
 
     def _registration(self, request: Request, namespace: str) -> Reply:
+        """Assumed, never recorded: every provider is registered until somebody unregisters it."""
+        return self._registered(namespace, "Unregistered" if namespace.lower() in self._unregistered else "Registered")
+
+    def _register(self, request: Request, namespace: str, action: str) -> Reply:
+        """Assumed, like the state in between; forgotten with the process. What exists of the provider stays as it is."""
+        if action.lower() == "register":
+            self._unregistered.discard(namespace.lower())
+            return self._registered(namespace, "Registering")
+        self._unregistered.add(namespace.lower())
+        return self._registered(namespace, "Unregistering")
+
+    def _registered(self, namespace: str, state: str) -> Reply:
         path = f"/subscriptions/{self._subscription}/providers/{namespace}"
-        return Reply(200, {"id": path, "namespace": namespace, "resourceTypes": [], "registrationState": "Registered"})
+        return Reply(200, {"id": path, "namespace": namespace, "resourceTypes": [], "registrationState": state})
 
     def _check_name(self, request: Request) -> Reply:
         outcome = self._cloud.act(request.path.rpartition("/")[0], "checkNameAvailability", request.body)
@@ -209,7 +225,8 @@ def _refuse_version(request: Request) -> None:
         raise Refusal(400, "MissingApiVersionParameter", text)
     if not _VERSION.fullmatch(version):
         raise Refusal(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid.")
-    if f"/providers/{POSTGRESQL}/" in request.path.lower() and version < FIRST_API_VERSION:
+    path = request.path.lower()
+    if f"/providers/{POSTGRESQL}/" in path and not path.endswith(REGISTERS) and version < FIRST_API_VERSION:
         text = f"No registered resource provider found for API version '{version}'. The supported api-versions begin with"
         raise Refusal(400, "NoRegisteredProviderFound", f"{text} '{FIRST_API_VERSION}'.")
 

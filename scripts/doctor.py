@@ -1,0 +1,177 @@
+"""`agentmem doctor`: whether machine, subscription and region are ready for an `up`, with the command that mends each lack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from infra.domain import names, offer
+from infra.domain.environment import Environment
+from infra.domain.problem import Invalid
+from scripts.edges import arm, doctor_probe, screen, stack_file
+from scripts.edges.exits import BAD, GOOD, REFUSED, Failure
+
+PYTHON = (3, 11)
+# The first engine that hands every error of the provider to the program's own hook.
+PULUMI = (3, 244, 0)
+INSTALL = "install Pulumi 3.244 or newer, or for a trial on this machine: make tools"
+LOGIN = "pulumi login, or pulumi login --local for a trial"
+SUBSCRIBE = 'export ARM_SUBSCRIPTION_ID="$(az account show --query id --output tsv)"'
+RIGHTS = 'az role assignment create --role Contributor --assignee WHO --scope "/subscriptions/$ARM_SUBSCRIPTION_ID"'
+# What the program's resources belong to; those of the network only where there is one.
+PROVIDERS = ("Microsoft.DBforPostgreSQL", "Microsoft.OperationalInsights", "Microsoft.Insights")
+NETWORK = "Microsoft.Network"
+_RANKS = {(True, True): "ok", (True, False): "ok", (False, True): "wrong", (False, False): "not ok"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One thing that was looked at. Only one that is critical and not ok stops an `up`; the hint is the command that mends it."""
+
+    name: str
+    ok: bool
+    detail: str
+    critical: bool = True
+    hint: str = ""
+
+
+def doctor(stack: str, folder: Path, as_json: bool) -> int:
+    """Look at everything and print a row for each; returns BAD if a critical one is not ok. Raises Invalid for a wrong stack file."""
+    loaded = stack_file.load(stack, folder)
+    if loaded.environment is None:
+        raise Invalid(loaded.problems)
+    rows = tuple(examine(loaded, loaded.environment, folder))
+    wrong = sum(row.critical and not row.ok for row in rows)
+    if as_json:
+        screen.document("doctor", {"environment": stack, "ok": not wrong, "rows": [asdict(row) for row in rows]})
+    else:
+        for line in _lines(stack, rows, wrong):
+            screen.say(line)
+    return BAD if wrong else GOOD
+
+
+def examine(loaded: stack_file.Loaded, environment: Environment, folder: Path) -> Iterator[Row]:
+    """A row for each thing, this machine first and the region last."""
+    yield _python()
+    yield from _pulumi(loaded, folder)
+    yield _password(loaded, environment)
+    yield from _cloud(environment)
+
+
+def _python() -> Row:
+    has, wanted = ".".join(map(str, sys.version_info[:3])), ".".join(map(str, PYTHON))
+    hint = f"install Python {wanted} or newer, then: make PYTHON=/path/to/python{wanted} help"
+    return _row("python", sys.version_info >= PYTHON, has, hint)
+
+
+def _pulumi(loaded: stack_file.Loaded, folder: Path) -> Iterator[Row]:
+    try:
+        version = doctor_probe.pulumi_version()
+    except Failure as failure:
+        yield _row("pulumi", False, failure.fact, INSTALL)
+        return
+    if version is None:
+        yield _row("pulumi", False, "no pulumi on PATH", INSTALL)
+        return
+    has, wanted = ".".join(map(str, version)), ".".join(map(str, PULUMI))
+    yield _row("pulumi", version >= PULUMI, has if version >= PULUMI else f"{has} is older than {wanted}", INSTALL)
+    yield from _backend(loaded, folder)
+
+
+def _backend(loaded: stack_file.Loaded, folder: Path) -> Iterator[Row]:
+    try:
+        backend = doctor_probe.backend(folder)
+    except Failure as failure:
+        yield _row("backend", False, failure.fact, LOGIN)
+        return
+    if backend is None:
+        yield _row("backend", False, "pulumi is not logged in", LOGIN)
+        return
+    yield _row("backend", True, f"{backend.url} as {backend.user}")
+    own = sorted(set(loaded.lines) & stack_file.PULUMIS_OWN)
+    hint = f"pulumi stack init {loaded.stack} --secrets-provider passphrase, or the address of a key instead of passphrase"
+    says = (
+        f"{', '.join(own)} in {loaded.path.name}" if own else "kept by the backend" if backend.keeps_secrets else "none in the stack file"
+    )
+    yield _row("secrets provider", bool(own) or backend.keeps_secrets, says, hint)
+
+
+def _password(loaded: stack_file.Loaded, environment: Environment) -> Row:
+    if not environment.access.password:
+        return _row("password", True, "not needed, logins are Entra's alone")
+    hint = f"pulumi config set --secret {stack_file.NAMESPACE}{stack_file.PASSWORD} --stack {loaded.stack}, which asks for it"
+    return _row("password", loaded.password_is_set, "set" if loaded.password_is_set else "not set", hint)
+
+
+def _cloud(environment: Environment) -> Iterator[Row]:
+    """Without a subscription that answers, nothing more is asked."""
+    try:
+        azure = doctor_probe.azure()
+        state = azure.subscription_state()
+    except Failure as failure:
+        unset_or_unknown = failure.code is BAD or not doctor_probe.names_subscription()
+        yield _row("subscription", False, failure.fact, SUBSCRIBE if unset_or_unknown else _mends(failure))
+        yield Row(name="region", ok=False, critical=False, detail="not asked: no subscription answers")
+        return
+    yield _row("subscription", state == "Enabled", state, f"another subscription: az account set --subscription NAME; {SUBSCRIBE}")
+    wanted = PROVIDERS if environment.network.mode == "public" else (*PROVIDERS, NETWORK)
+    for namespace in wanted:
+        yield from _asked(namespace, partial(_provider, azure, namespace))
+    yield from _asked("server name", partial(_server_name, azure, environment))
+    yield from _asked("region", partial(_region, azure, environment))
+
+
+def _asked(name: str, ask: Callable[[], list[Row]]) -> list[Row]:
+    """The rows, or one that tells why Azure did not answer."""
+    try:
+        return ask()
+    except Failure as failure:
+        return [_row(name, False, failure.fact, _mends(failure))]
+
+
+def _mends(failure: Failure) -> str:
+    """What Azure's refusal came with, else what its kind asks for."""
+    if "LocationNotAvailable" in failure.fact:
+        return "a location of: az account list-locations --query '[].name' --output tsv"
+    return failure.hint or (RIGHTS if failure.code is REFUSED else "try again later")
+
+
+def _provider(azure: doctor_probe.Azure, namespace: str) -> list[Row]:
+    state = azure.registration(namespace)
+    return [_row(namespace, state == "Registered", state, f"az provider register --namespace {namespace} --wait")]
+
+
+def _server_name(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:
+    name = environment.server.name
+    try:
+        facts = arm.connect().server(names.resource_group(environment), name)
+    except Failure as failure:
+        if failure.code is not BAD:
+            raise
+        refusal = azure.name_refusal(name)
+        return [_row("server name", refusal is None, refusal or f"{name} is free", "another server.name in the stack file")]
+    return [_row("server name", True, f"{name} is ours already, {facts.state}")]
+
+
+def _region(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:
+    held = offer.hold(environment, azure.offer(environment.location))
+    return [_row(each.subject, each.ok, each.fact, each.hint) for each in held]
+
+
+def _row(name: str, ok: bool, detail: str, hint: str = "") -> Row:
+    return Row(name=name, ok=ok, detail=detail, hint="" if ok else hint)
+
+
+def _lines(stack: str, rows: tuple[Row, ...], wrong: int) -> Iterator[str]:
+    yield from screen.table((_RANKS[row.ok, row.critical], row.name, row.detail) for row in rows)
+    for row in rows:
+        if row.hint:
+            yield f"hint: {row.name}: {row.hint}"
+    yield (
+        f"{stack} is not ready for up: {wrong} of {len(rows)} {'stands' if wrong == 1 else 'stand'} in the way"
+        if wrong
+        else f"{stack} is ready for up"
+    )
