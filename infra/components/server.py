@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_azure_native import dbforpostgresql
 
+from infra.components.change_guard import change_guard
 from infra.components.network import Network
 from infra.domain import names, sizing
 from infra.domain.environment import CustomerManagedKey, Environment, Storage
@@ -51,11 +52,15 @@ class Server(pulumi.ComponentResource):
             data_encryption=_data_encryption(access.customer_managed_key),
             maintenance_window=_maintenance_window(),
             tags=names.tags(environment),
-            opts=self._options(environment, [group, *(network.ready if network else [])], busy),
+            opts=self._options(
+                environment, [group, *(network.ready if network else [])], busy, change_guard(f"{name}-change", environment)
+            ),
         )
         self.register_outputs({"server_id": self.server.id, "host": self.server.fully_qualified_domain_name})
 
-    def _options(self, environment: Environment, after: list[pulumi.Resource], busy: pulumi.ErrorHook) -> pulumi.ResourceOptions:
+    def _options(
+        self, environment: Environment, after: list[pulumi.Resource], busy: pulumi.ErrorHook, guard: pulumi.ResourceHook
+    ) -> pulumi.ResourceOptions:
         """Against replacement stand protect, the ignored zones, and the order: the new server would have to come first.
 
         That cannot succeed while the old one has the name, so a replacement that gets past everything else stops before
@@ -68,7 +73,7 @@ class Server(pulumi.ComponentResource):
             ignore_changes=[*ZONES, *grown(environment.storage)],
             delete_before_replace=False,
             additional_secret_outputs=["administratorLoginPassword"],
-            hooks=pulumi.ResourceHookBinding(on_error=[busy]),
+            hooks=pulumi.ResourceHookBinding(before_update=[guard], on_error=[busy]),
         )
 
 

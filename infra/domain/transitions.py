@@ -61,6 +61,7 @@ def judge(old: Environment, new: Environment) -> tuple[Problem, ...]:
     faces = (
         another_server,
         creation_choices,
+        retention_falls,
         shrinking,
         version_change,
         upgrade_blockers,
@@ -108,6 +109,14 @@ def creation_choices(old: Environment, new: Environment) -> Iterator[Problem]:
     if old.network.mode == new.network.mode == "private" and old.network.subnet != new.network.subnet:
         says = f"changes from {old.network.subnet} to {new.network.subnet}: the delegated subnet of a server stays"
         yield refuse("R6", "network.subnet", says, found=new.network.subnet, hint=f"keep {old.network.subnet}")
+
+
+def retention_falls(old: Environment, new: Environment) -> Iterator[Problem]:
+    """R5: fewer days end the older backups, and with them the points in time that they could be restored to."""
+    before, after = old.backup.retention_days, new.backup.retention_days
+    if after < before:
+        says = f"falls from {before} to {after}: Azure deletes the backups older than {after} days, without return"
+        yield refuse("R5", "backup.retention_days", says, found=after, hint=f"retention_days: {before}")
 
 
 def shrinking(old: Environment, new: Environment) -> Iterator[Problem]:

@@ -63,6 +63,7 @@ CHANGES: dict[str, tuple[Mapping[str, object], Mapping[str, object], str, str, s
     "refuses_to_drop_the_login": ({}, {"access.administrator": None}, "R6", "access.administrator", "to null"),
     "refuses_another_network_mode": ({}, PUBLIC, "R6", "network.mode", "from private to public"),
     "refuses_another_subnet": ({}, {"network.subnet": "10.20.2.0/28"}, "R6", "network.subnet", "stays"),
+    "refuses_less_retention": ({}, {"backup.retention_days": 14}, "R5", "backup.retention_days", "falls from 35 to 14"),
     "refuses_to_shrink": ({}, {"storage.size_gib": 64}, "R9", "storage.size_gib", "refuses to shrink"),
     "refuses_another_kind_of_disk": ({}, {"storage.kind": "PremiumV2_LRS"}, "R9", "storage.kind", "only during a restore"),
     "refuses_a_downgrade": ({}, {"server.version": 15}, "R10", "server.version", "no way back"),

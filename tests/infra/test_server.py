@@ -106,6 +106,11 @@ def test_replacement_would_have_to_create_first_and_cannot(stack: str) -> None:
     assert server_of(stack).delete_before_replace is False
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_update_of_the_server_is_judged_before_it_happens(stack: str) -> None:
+    assert server_of(stack).hooks["before_update"] == ("memory-server-change",)
+
+
 def test_password_stays_secret_in_the_answers_too() -> None:
     assert server_of("prod").additional_secret_outputs == ("administratorLoginPassword",)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from infra.domain.azure import regions
 from infra.domain.environment import Environment
+from infra.domain.overrides import CHANGES
 from infra.domain.problem import Problem
 from infra.domain.recovery import Outcome, verdicts
 from infra.domain.rules.rule import Rule, note, refuse, warn
@@ -107,6 +108,14 @@ def dated_overrides(environment: Environment) -> Iterator[Problem]:
             yield refuse("P3", f"guard.overrides[{index}].until", says, found=override.until, hint="YYYY-MM-DD, in quotes")
 
 
+def named_overrides(environment: Environment) -> Iterator[Problem]:
+    """P3: an exception names a change that a guard knows, else it would lift nothing and nobody would see."""
+    for index, override in enumerate(environment.guard.overrides):
+        if override.change not in CHANGES:
+            says = f"is {override.change!r}, which is no change that can be allowed"
+            yield refuse("P3", f"guard.overrides[{index}].change", says, found=override.change, hint=f"one of {', '.join(CHANGES)}")
+
+
 RULES = (
     Rule("R1", "No plan deletes or replaces a server of uat or prod", "mutability marks of Microsoft's SDK", needs="server"),
     Rule("R5", "Backups are kept for 7 to 35 days", "page on backup; validators of az, Bicep, Terraform", (retention,)),
@@ -119,5 +128,5 @@ RULES = (
 )
 PRODUCT_RULES = (
     Rule("P1", "What is declared is also built", "this program", (long_term, private_replica, encrypted_replica)),
-    Rule("P3", "Exceptions end on a date", "this program", (dated_overrides,)),
+    Rule("P3", "Exceptions name a change and end on a date", "this program", (dated_overrides, named_overrides)),
 )

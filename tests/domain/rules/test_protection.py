@@ -10,7 +10,7 @@ from tests.domain.rules.judged import Case, found, holds, passes
 
 WARN = Severity.WARN
 _DAYS, _GEO = "backup.retention_days", "backup.geo_redundant"
-_OVERRIDE = {"change": "delete", "until": "2026-12-01", "reason": "moved"}
+_OVERRIDE = {"change": "backup.retention_days", "until": "2026-12-01", "reason": "moved"}
 
 CASES = {
     "refuses_more_than_35_days": Case("R5", _DAYS, "is 45, Azure keeps 7 to 35 days", {_DAYS: 45}),
@@ -42,6 +42,9 @@ CASES = {
     ),
     "refuses_an_exception_without_an_end": Case(
         "P3", "guard.overrides[0].until", "would never end", {"guard.overrides": [{**_OVERRIDE, "until": "soon"}]}
+    ),
+    "refuses_an_exception_for_nothing_known": Case(
+        "P3", "guard.overrides[0].change", "no change that can be allowed", {"guard.overrides": [{**_OVERRIDE, "change": "delete"}]}
     ),
 }
 
