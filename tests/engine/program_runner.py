@@ -37,6 +37,8 @@ def main() -> int:
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return TOLD
+    except KeyboardInterrupt:  # the engine ends the program once another part of the update has failed, and has said why
+        return TOLD
     except Exception:
         pulumi.log.error(f"the program failed:\n{traceback.format_exc()}")
         return TOLD
