@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,9 +65,3 @@ class Stopwatch:
     def seconds(self) -> float:
         """Seconds, to the millisecond."""
         return round(self._clock() - self._start, 3)
-
-
-@contextmanager
-def stopwatch() -> Iterator[Stopwatch]:
-    """Measures the seconds of a block."""
-    yield Stopwatch()
