@@ -49,14 +49,14 @@ clean:  ## remove what was built and installed here, also the local Azure
 	find infra scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written last. An install that was killed leaves `.unfinished` or no stamp at all: the next one begins anew.
-$(VENV)/.runtime: requirements.txt pyproject.toml
+$(VENV)/.runtime: requirements.txt requirements-policy.txt pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo 'make: needs Python 3.11 or newer$(if $(PYTHON),; $(PYTHON) is older or does not run)' >&2; \
 		echo 'hint: install it, or name one: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
 	@if [ ! -e $@ ] || [ -e $(VENV)/.unfinished ]; then \
 		echo 'installing into $(VENV), once' >&2; "$(PYTHON)" -m venv --clear $(VENV); fi
 	@touch $(VENV)/.unfinished
-	@$(LOCKED) --requirement requirements.txt
+	@$(LOCKED) --requirement requirements.txt --requirement requirements-policy.txt
 	@$(PIP) --no-build-isolation --no-index --editable .
 	@rm $(VENV)/.unfinished
 	@touch $@

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import runpy
+import signal
 import sys
 import traceback
 
@@ -17,6 +19,9 @@ TOLD = 32
 
 def main() -> int:
     """Run the program until everything that it registered is answered. Returns the exit code."""
+    # The engine ends the program once another part of the update has failed, and has said why. At once: a registration that the
+    # engine leaves without an answer, as it does when a policy refuses, would hold Python's exit up until the engine kills us.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(TOLD))
     told = json.load(sys.stdin)
     del sys.path[0]  # the folder of this file is nothing to the program
     import pulumi
@@ -36,8 +41,6 @@ def main() -> int:
         loop.run_until_complete(runtime.run_in_stack(program))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-        return TOLD
-    except KeyboardInterrupt:  # the engine ends the program once another part of the update has failed, and has said why
         return TOLD
     except Exception:
         pulumi.log.error(f"the program failed:\n{traceback.format_exc()}")

@@ -106,7 +106,9 @@ PROGRAM = Room(
     others=("pulumi",),
     never=PROCESSES,
 )
-POLICY = Room(name="policy", files=("infra/policy/*.py",), ours=("infra.domain",), others=("pulumi_policy",), never=PROCESSES)
+POLICY = Room(
+    name="policy", files=("infra/policy/*.py",), ours=("infra.domain", "infra.policy"), others=("pulumi_policy",), never=PROCESSES
+)
 # A verb is arithmetic and words: what it does outside, an edge does for it. numpy only as the type of what edges hand over.
 VERB = Room(
     name="verb",

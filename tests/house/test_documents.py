@@ -117,7 +117,7 @@ def test_what_is_installed_is_what_is_declared(root: Path) -> None:
             assert requirement.specifier.contains(pins[requirement.name.lower()]), f"{file}: {requirement}"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-policy.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned_with_hashes(name: str, root: Path) -> None:
     text = (root / name).read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]

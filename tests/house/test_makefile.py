@@ -27,7 +27,7 @@ class Clone:
     def __init__(self, folder: Path, root: Path) -> None:
         self.folder, self.calls = folder, folder / "calls"
         folder.mkdir()
-        for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
+        for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-policy.txt", "requirements-dev.txt"):
             shutil.copy(root / name, folder)
 
     def install(self, *, fails_at: str = NEVER) -> tuple[int, list[str]]:

@@ -95,14 +95,14 @@ def replica_names(environment: Environment) -> Iterator[Problem]:
     replica = environment.replica
     if replica is None:
         return
-    longer = len(names.replica(environment)) - _HOST_NAME_LENGTH
-    if longer > 0:
-        says = f"is so long that the replica's name {names.replica(environment)} would have more than {_HOST_NAME_LENGTH} characters"
-        yield refuse("R17", "server.name", says, found=environment.server.name, hint=f"{longer} characters less")
     endpoint = replica.virtual_endpoint
     if endpoint is not None and not HOST_NAME.fullmatch(endpoint):
         says = f"is {endpoint}, which Azure does not take as a name"
         yield refuse("R17", "replica.virtual_endpoint", says, found=endpoint, hint=HOST_NAME_HINT)
+    longer = len(names.replica(environment)) - _HOST_NAME_LENGTH
+    if longer > 0:
+        says = f"is so long that the replica's name {names.replica(environment)} would have more than {_HOST_NAME_LENGTH} characters"
+        yield refuse("R17", "server.name", says, found=environment.server.name, hint=f"{longer} characters less")
 
 
 def replica_in_step(environment: Environment) -> Iterator[Problem]:

@@ -92,12 +92,12 @@ def burstable_replica(environment: Environment) -> Iterator[Problem]:
     replica = environment.replica
     if replica is None:
         return
-    if is_burstable(environment):
-        says = f"is declared for {environment.server.sku}: a Burstable server cannot be the source of a replica"
-        yield refuse("R3", "replica", says, found=environment.server.sku, hint=f"replica: null, or {_LARGER}")
     if skus.family_tier(replica.sku) == skus.BURSTABLE:
         says = f"is {replica.sku}: a Burstable server cannot be a replica"
         yield refuse("R3", "replica.sku", says, found=replica.sku, hint="at least the SKU of the server")
+    if is_burstable(environment):
+        says = f"is declared for {environment.server.sku}: a Burstable server cannot be the source of a replica"
+        yield refuse("R3", "replica", says, found=environment.server.sku, hint=f"replica: null, or {_LARGER}")
 
 
 def burstable_storage(environment: Environment) -> Iterator[Problem]:

@@ -1,0 +1,1 @@
+"""The policy pack: the domain's rules on servers that any Pulumi program registers, for organisations that enforce packs."""
