@@ -13,6 +13,8 @@ from infra.domain.environment import CustomerManagedKey, Environment, Storage
 # Azure swaps the two zones by itself, after a failover and after a change of SKU. A refresh writes the new ones into the
 # state, and since the zone can only be chosen at creation, the next update would replace the server.
 ZONES = ("availabilityZone", "highAvailability.standbyAvailabilityZone")
+# What Azure answers and nothing here declares. An import takes the answer as it is, and leaving it out would be an update.
+ANSWERED = ("replica", "replicationRole")
 
 
 class Server(pulumi.ComponentResource):
@@ -70,7 +72,7 @@ class Server(pulumi.ComponentResource):
             parent=self,
             depends_on=after,
             protect=environment.guard.protect,
-            ignore_changes=[*ZONES, *grown(environment.storage)],
+            ignore_changes=[*ZONES, *ANSWERED, *spelled(environment.storage), *grown(environment.storage)],
             delete_before_replace=False,
             additional_secret_outputs=["administratorLoginPassword"],
             hooks=pulumi.ResourceHookBinding(before_update=[guard], on_error=[busy]),
@@ -90,6 +92,14 @@ def storage(declared: Storage) -> dbforpostgresql.StorageArgs:
         iops=declared.iops,
         throughput=declared.throughput_mb_per_second,
     )
+
+
+def spelled(declared: Storage) -> list[str]:
+    """The kind of a Premium SSD, which Azure answers as an empty text: an imported server has that, and it is no change.
+
+    A disk never changes its kind in place, so nothing else is ignored by this.
+    """
+    return ["storage.type"] if declared.kind == "Premium_LRS" else []
 
 
 def grown(declared: Storage) -> list[str]:
@@ -130,12 +140,15 @@ def _network(private: Network | None, environment: Environment) -> dbforpostgres
     )
 
 
-def _auth_config(environment: Environment, tenant_id: pulumi.Input[str] | None) -> dbforpostgresql.AuthConfigArgs:
-    return dbforpostgresql.AuthConfigArgs(
-        active_directory_auth=_enabled(bool(environment.access.entra_administrators)),
-        password_auth=_enabled(environment.access.password),
-        tenant_id=tenant_id or "",
-    )
+def _auth_config(environment: Environment, tenant_id: pulumi.Input[str] | None) -> dbforpostgresql.AuthConfigArgsDict:
+    """As a mapping, because the class fills in an empty tenant, which Azure never answers: an import would not agree with it."""
+    found: dbforpostgresql.AuthConfigArgsDict = {
+        "active_directory_auth": _enabled(bool(environment.access.entra_administrators)),
+        "password_auth": _enabled(environment.access.password),
+    }
+    if tenant_id is not None:
+        found["tenant_id"] = tenant_id
+    return found
 
 
 def _identity(key: CustomerManagedKey | None) -> dbforpostgresql.UserAssignedIdentityArgs | None:

@@ -25,6 +25,8 @@ _OWN_TOP: Mapping[str, frozenset[str]] = {
     "azure-native:operationalinsights:Workspace": _TOP - {"sku"},
     "azure-native:network:Subnet": _TOP | {"name"},
 }
+# The input and output that tells at which version a resource is written and read.
+API_VERSION = "azureApiVersion"
 # Types that exist from the beginning and are written over, never created or deleted.
 SINGLETONS = frozenset({CONFIGURATION, "azure-native:storage:BlobServiceProperties"})
 # The versions that azure-native 3.29 talks, read off its package.
@@ -49,7 +51,7 @@ _REGIONAL = frozenset(
 _READ_ONLY_EVERYWHERE = frozenset({"id", "name", "type", "etag", "systemData", "provisioningState"})
 _READ_ONLY: Mapping[str, frozenset[str]] = {
     SERVER: frozenset({
-        "fullyQualifiedDomainName", "state", "minorVersion", "replicaCapacity", "replicationRole", "privateEndpointConnections",
+        "fullyQualifiedDomainName", "state", "minorVersion", "replicaCapacity", "privateEndpointConnections",
         "backup.earliestRestoreDate", "highAvailability.state", "replica.capacity", "replica.replicationState",
         "identity.tenantId", "identity.principalId",
     }),
@@ -76,9 +78,24 @@ def bare(type_: str) -> str:
     return _VERSIONED.sub(":", type_)
 
 
-def path_parts(type_: str) -> tuple[str, ...]:
+def path_of(type_: str, inputs: Mapping[str, Any] | None = None) -> str | None:
+    """The path of the resource's id, made up of its names where the type is in no table; None where it has none to make it of."""
+    known = arm_ids.path_of(type_)
+    if known is not None:
+        return known
+    _, module, kind = bare(type_).split(":")
+    own = kind[:1].lower() + kind[1:]
+    names = [name for name in sorted(inputs or {}) if name.endswith("Name") and name != "resourceGroupName"]
+    names.sort(key=lambda name: name == own + "Name")  # the resource's own name last
+    if not names or "resourceGroupName" not in (inputs or {}):
+        return None
+    spelled = ".".join(f"{{{name}}}" for name in names)
+    return f"/subscriptions/{{subscriptionId}}/resourceGroups/{{resourceGroupName}}/providers/Microsoft.{module.title()}/{own}s/{spelled}"
+
+
+def path_parts(type_: str, inputs: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """The inputs that are parts of the resource's id, in order, without the subscription."""
-    return tuple(name for name in _PART.findall(arm_ids.path_of(type_) or "") if name != "subscriptionId")
+    return tuple(name for name in _PART.findall(path_of(type_, inputs) or "") if name != "subscriptionId")
 
 
 def regional(type_: str) -> bool:
@@ -94,7 +111,7 @@ def api_version(type_: str) -> str:
 
 def body_of(type_: str, inputs: Mapping[str, Any]) -> Body:
     """The body of the PUT that the provider sends for these inputs."""
-    parts, top = set(path_parts(type_)), _OWN_TOP.get(bare(type_), _TOP)
+    parts, top = {*path_parts(type_, inputs), API_VERSION}, _OWN_TOP.get(bare(type_), _TOP)
     sent = {name: value for name, value in inputs.items() if name not in parts}
     if "properties" in sent:  # a type that the provider does not flatten, like a key vault
         return sent
@@ -112,7 +129,7 @@ def outputs_of(type_: str, resource: Mapping[str, Any]) -> Body:
         below: Body = {}
     else:
         below = _lifted(found.pop("properties", None) or {})
-    return {**below, **found, "azureApiVersion": api_version(type_)}
+    return {**below, **found, API_VERSION: api_version(type_)}
 
 
 def _lifted(value: Any) -> Any:
@@ -131,8 +148,14 @@ def _lifted(value: Any) -> Any:
 
 def settable(type_: str, resource: Mapping[str, Any]) -> Body:
     """Every input that would describe this resource as it is: what an import writes into the state."""
-    told = outputs_of(type_, resource)
-    hidden = _READ_ONLY_EVERYWHERE | _READ_ONLY.get(bare(type_), frozenset()) | {"azureApiVersion"}
+    found = inputs_of(type_, outputs_of(type_, resource))
+    return {**found, **(parts_of(type_, str(resource["id"])) if arm_ids.path_of(type_) else {})}
+
+
+def inputs_of(type_: str, outputs: Mapping[str, Any]) -> Body:
+    """The part of the outputs that somebody can set, without empty lists and maps: Azure answers those for what was never set."""
+    told = copy.deepcopy(dict(outputs))
+    hidden = _READ_ONLY_EVERYWHERE | _READ_ONLY.get(bare(type_), frozenset()) | {API_VERSION}
     found = {name: value for name, value in told.items() if name not in hidden}
     for path in hidden:
         outer, _, inner = path.partition(".")
@@ -141,7 +164,16 @@ def settable(type_: str, resource: Mapping[str, Any]) -> Body:
     for each in found.get("delegations", []):  # of a subnet: what was asked for, without what Azure added
         for name in ("id", "etag", "provisioningState", "actions"):
             each.pop(name, None)
-    return {**found, **parts_of(type_, str(resource["id"]))}
+    return _without_empty(found)
+
+
+def _without_empty(value: Any) -> Any:
+    if isinstance(value, dict):
+        inner = {name: _without_empty(each) for name, each in value.items()}
+        return {name: each for name, each in inner.items() if each not in ({}, [])}
+    if isinstance(value, list):
+        return [each for each in map(_without_empty, value) if each not in ({}, [])]
+    return value
 
 
 def parts_of(type_: str, resource_id: str) -> dict[str, str]:

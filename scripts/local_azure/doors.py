@@ -19,7 +19,7 @@ from typing import IO
 from scripts.local_azure.arm_door import ArmDoor
 from scripts.local_azure.backend import ClusterBackend
 from scripts.local_azure.certificates import Certificates
-from scripts.local_azure.cloud import Cloud, Pace
+from scripts.local_azure.cloud import Answer, Cloud, Pace, Settings
 from scripts.local_azure.faults import Fault
 from scripts.local_azure.identity_door import OBJECT_ID, IdentityDoor
 from scripts.local_azure.postgres import discard, remove_orphans, sweep
@@ -187,6 +187,7 @@ class Running:
 
 def open_doors(state: Path, pace: str, stack: contextlib.ExitStack) -> Running:
     """Start everything; `stack` ends it again in the opposite order. What a killed run left is swept away first."""
+    settings = Settings.of(os.environ)
     remove_orphans()
     swept = sweep(state)
     if swept:
@@ -194,11 +195,12 @@ def open_doors(state: Path, pace: str, stack: contextlib.ExitStack) -> Running:
     certificates, office = Certificates(state), TokenOffice(TENANT)
     servers = ClusterBackend(state, certificates)
     stack.callback(servers.close)
-    cloud = Cloud(state, subscription=SUBSCRIPTION, tenant=TENANT, pace=Pace(pace), backend=servers)
+    cloud = Cloud(state, subscription=SUBSCRIPTION, tenant=TENANT, pace=Pace(pace), backend=servers, settings=settings)
     stack.callback(cloud.close)
     identity = IdentityDoor(office, servers.database_token)
     arm = ArmDoor(cloud, certificates.door(), office, SUBSCRIPTION)
-    provider = ProviderDoor(Provider(cloud, SUBSCRIPTION, TENANT, OBJECT_ID))
+    replaces = settings.geo_flag_change is Answer.REPLACE
+    provider = ProviderDoor(Provider(cloud, SUBSCRIPTION, TENANT, OBJECT_ID, nested_replaces=replaces))
     for door in (identity, arm, provider):
         door.start()
         stack.callback(door.close)

@@ -36,6 +36,8 @@ _KINDS = {
     ("delete", False): pb.PropertyDiff.DELETE, ("delete", True): pb.PropertyDiff.DELETE_REPLACE,
     ("update", False): pb.PropertyDiff.UPDATE, ("update", True): pb.PropertyDiff.UPDATE_REPLACE,
 }  # fmt: skip
+# Outputs that an update cannot change, so that a preview can tell them.
+_STABLE = {"name", "location"}
 
 Answer = TypeVar("Answer")
 
@@ -50,10 +52,14 @@ class ProviderError(Exception):
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """The servicer. `principal` is the object id that getClientConfig tells."""
+    """The servicer. `principal` is the object id that getClientConfig tells.
 
-    def __init__(self, cloud: Cloud, subscription: str, tenant: str, principal: str) -> None:
+    `nested_replaces` plays a provider for which a create-only property inside another one replaces the resource.
+    """
+
+    def __init__(self, cloud: Cloud, subscription: str, tenant: str, principal: str, *, nested_replaces: bool = False) -> None:
         self._cloud, self._subscription, self._tenant, self._principal = cloud, subscription, tenant, principal
+        self._nested_replaces = nested_replaces
         self._location: str | None = None
 
     def Handshake(self, request: Any, context: Any = None) -> pb.ProviderHandshakeResponse:
@@ -98,8 +104,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: pb.DiffRequest, context: Any = None) -> pb.DiffResponse:
         """Differences of the inputs; what is part of the id or create-only replaces, deleted first because names are fixed."""
-        old = plain(request.old_inputs) or plain(request.olds)
-        found = differences(_type_of(request), old, plain(request.news))
+        type_, told = _type_of(request), plain(request.olds)
+        old = plain(request.old_inputs) or told
+        if arm_shape.API_VERSION in told:  # an import has it among the outputs only
+            old.setdefault(arm_shape.API_VERSION, told[arm_shape.API_VERSION])
+        found = differences(type_, old, plain(request.news), told, nested_replaces=self._nested_replaces)
         replaces = sorted({each.top for each in found if each.replaces})
         return pb.DiffResponse(
             changes=pb.DiffResponse.DIFF_SOME if found else pb.DiffResponse.DIFF_NONE,
@@ -135,16 +144,24 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if told is None:
                 return pb.ReadResponse(id="")
             stored, outputs = plain(request.inputs), arm_shape.outputs_of(type_, told)
-            inputs = merged(stored, plain(request.properties), outputs) if stored else arm_shape.settable(type_, told)
+            if stored:
+                before, now = (arm_shape.inputs_of(type_, each) for each in (plain(request.properties), outputs))
+                inputs = merged(stored, before, now)
+            else:
+                inputs = arm_shape.settable(type_, told)
             secrets = secret_names(request.inputs)
             return pb.ReadResponse(id=told["id"], properties=bag(outputs, secrets), inputs=bag(inputs, secrets))
 
         return _guarded(context, read)
 
     def Update(self, request: pb.UpdateRequest, context: Any = None) -> pb.UpdateResponse:
-        """A PUT of the whole resource, waited for."""
+        """A PUT of the whole resource, waited for; in a preview the inputs, and of the outputs what never changes."""
         if request.preview:
-            return pb.UpdateResponse(properties=request.news)
+            shown = Struct()
+            shown.CopyFrom(request.news)
+            for name in _STABLE & set(request.olds.fields):
+                shown.fields[name].CopyFrom(request.olds.fields[name])
+            return pb.UpdateResponse(properties=shown)
         type_ = _type_of(request)
 
         def update() -> pb.UpdateResponse:
@@ -193,6 +210,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """The configured location, and Pulumi's own kind of name for a resource that was given none."""
         found: dict[str, str] = {}
         parts = arm_shape.path_parts(type_)
+        if arm_shape.API_VERSION not in request.news.fields and parts:
+            found[arm_shape.API_VERSION] = arm_shape.api_version(type_)
         if arm_shape.regional(type_) and "location" not in request.news.fields and self._location:
             found["location"] = self._location
         if parts and parts[-1].lower().endswith("name") and parts[-1] not in request.news.fields:

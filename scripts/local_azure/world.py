@@ -10,16 +10,31 @@ from typing import Protocol
 from scripts.local_azure.operations import Operations, Pace
 from scripts.local_azure.store import Store
 from scripts.local_azure.times import Clock
+from scripts.local_azure.trouble import Trouble
 
 RECORDED_MINOR_VERSIONS = {"16": "11", "17": "9", "18": "4"}
 """Minor version by major as last recorded (wire/server.md 6); what a model without servers behind answers."""
 
+GEO_VARIABLE = "AGENTMEM_LOCAL_AZURE_GEO"
+"""What comes of a changed geo-redundancy flag: refuse (if not set), ignore or replace."""
+ZONE_VARIABLE = "AGENTMEM_LOCAL_AZURE_ZONES"
+"""What comes of a full update with other zones than the server has: refuse (if not set) or ignore."""
+
 
 class Answer(StrEnum):
-    """What Azure may do with a change that nobody has recorded: both must be playable (azure-facts 3.2, 11.1 a)."""
+    """What may come of a change that nobody has recorded: each must be playable (azure-facts 3.2, 11.1 a)."""
 
     REFUSE = "refuse"
     IGNORE = "ignore"
+    REPLACE = "replace"
+    """The provider plans a replacement before Azure is asked; Azure itself, asked by anybody else, refuses."""
+
+
+def _asked(variables: Mapping[str, str], name: str, known: tuple[Answer, ...], default: Answer) -> Answer:
+    value = variables.get(name) or default.value
+    if value not in known:
+        raise Trouble(f"{name} is {value}, which is nothing that can be played", hint=f"one of {', '.join(known)}; without it, {default}")
+    return Answer(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +51,14 @@ class Settings:
     sku_change_swaps_zones: bool = True
     """True in 2026, false in 2021 (wire/older.md 1)."""
     first_zone: str = "1"
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str]) -> Settings:
+        """The settings that environment variables ask for. Raises Trouble for an answer that is none."""
+        return cls(
+            geo_flag_change=_asked(variables, GEO_VARIABLE, tuple(Answer), Answer.REFUSE),
+            stale_zone=_asked(variables, ZONE_VARIABLE, (Answer.REFUSE, Answer.IGNORE), Answer.REFUSE),
+        )
 
     def first_backup(self, pace: Pace) -> float:
         """6 min 34 s recorded (wire/backup.md 2)."""

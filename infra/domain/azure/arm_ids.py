@@ -74,8 +74,11 @@ def path_of(type_: str) -> str | None:
 def arm_id(type_: str, inputs: Mapping[str, object], subscription: str = NO_SUBSCRIPTION) -> str | None:
     """The id that Azure gives to this resource; None where the type has no row or a part of its path is not known."""
     path = path_of(type_)
-    if path is None:
-        return None
+    return None if path is None else filled(path, inputs, subscription)
+
+
+def filled(path: str, inputs: Mapping[str, object], subscription: str) -> str | None:
+    """The path with its parts filled in; None where one of them is not known."""
     values = {"subscriptionId": subscription, **inputs}
     parts = [values.get(name) for name in _PART.findall(path)]
     if not all(isinstance(part, str) and part and UNKNOWN not in part for part in parts):

@@ -1,7 +1,8 @@
 """What cannot change in place: the inputs of each resource type whose change replaces it, as the provider decides.
 
 Source: mutability marks of Microsoft's own SDK (the same in every API version from 2026-01-01-preview on) and the
-provider's generator; the schema that the provider ships could not be read, so nested inputs are listed apart.
+source of the provider and of its generator, which adds a few of its own (group, network, private endpoint, role
+assignment, storage account). The schema that the provider ships could not be read.
 """
 
 from __future__ import annotations
@@ -35,10 +36,18 @@ REPLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "azure-native:dbforpostgresql:VirtualEndpoint": ("resourceGroupName", "serverName", "virtualEndpointName"),
         "azure-native:resources:ResourceGroup": ("resourceGroupName", "location"),
+        "azure-native:network:VirtualNetwork": ("resourceGroupName", "virtualNetworkName", "location"),
+        "azure-native:network:PrivateEndpoint": ("resourceGroupName", "privateEndpointName", "subnet"),
+        "azure-native:authorization:RoleAssignment": ("scope", "roleAssignmentName", "principalId"),
+        "azure-native:storage:StorageAccount": ("resourceGroupName", "accountName", "location", "isHnsEnabled"),
+        # Tracked resources of ARM's common types, where the location is marked create-only.
+        "azure-native:managedidentity:UserAssignedIdentity": ("resourceGroupName", "resourceName", "location"),
+        "azure-native:operationalinsights:Workspace": ("resourceGroupName", "workspaceName", "location"),
     }
 )
 
-# Create-only inside an object: Azure may replace, refuse or ignore; which one is not known, so all three are feared.
+# Create-only inside an object. The generator drops such a mark, so the provider should plan an update that Azure then refuses
+# or ignores; no run of the real one has shown it, so a replacement is feared too.
 NESTED_CREATE_ONLY: Mapping[str, tuple[str, ...]] = MappingProxyType({SERVER: ("backup.geoRedundantBackup",)})
 
 # Not marked create-only, but the service refuses the change: an update that fails.

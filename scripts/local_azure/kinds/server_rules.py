@@ -97,7 +97,7 @@ def refuse_change(world: World, old: Record, new: Record, request: Body) -> None
     if becomes["version"] != was["version"]:
         raise not_played("a major version upgrade")
     if becomes["backup"]["geoRedundantBackup"] != was["backup"]["geoRedundantBackup"]:
-        if world.settings.geo_flag_change is Answer.REFUSE:
+        if world.settings.geo_flag_change is not Answer.IGNORE:
             raise immutable("backup.geoRedundantBackup")
         becomes["backup"]["geoRedundantBackup"] = was["backup"]["geoRedundantBackup"]
     _settle_zones(world, asked, was, becomes)

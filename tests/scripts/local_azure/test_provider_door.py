@@ -57,10 +57,6 @@ def checked(stub: Any, type_: str, values: dict[str, Any]) -> dict[str, str]:
     return {each.property: each.reason for each in answer.failures}
 
 
-def diff(stub: Any, new: dict[str, Any], old: dict[str, Any] | None = None) -> pb.DiffResponse:
-    return stub.Diff(pb.DiffRequest(id="x", urn=urn(SERVER), type=SERVER, old_inputs=bag(old or inputs()), news=bag(new)))
-
-
 def test_says_who_it_is_and_that_it_takes_secrets_and_previews(stub: Any) -> None:
     assert stub.GetPluginInfo(Empty()).version == "3.29.0"
     assert stub.Handshake(pb.ProviderHandshakeRequest()).accept_secrets
@@ -76,6 +72,23 @@ def test_check_names_every_missing_property_and_bad_value_at_once(stub: Any) -> 
     assert set(found) == {"resourceGroupName", "sku.tier", "version", "highAvailability.mode"}
     assert found["resourceGroupName"] == "missing required property 'resourceGroupName'"
     assert "'Bursty'" in found["sku.tier"]
+
+
+def test_check_tells_another_type_and_an_empty_name_in_the_providers_words(stub: Any) -> None:
+    found = checked(stub, SERVER, inputs(storage={"storageSizeGB": "32"}, backup={"backupRetentionDays": 7.5}, serverName="", version=16))
+    assert found == {
+        "serverName": "'serverName' is too short (0): at least 1 characters required",
+        "storage.storageSizeGB": "'storage.storageSizeGB' should be of type 'integer' but got a string",
+        "backup.backupRetentionDays": "'backup.backupRetentionDays' must be an integer but got 7.500000",
+        "version": "'version' should be of type 'string' but got a number",
+    }
+
+
+def test_check_keeps_a_secret_secret_and_tells_the_version(stub: Any) -> None:
+    request = pb.CheckRequest(urn=urn(SERVER), type=SERVER, news=bag(inputs(), ("administratorLoginPassword",)))
+    answer = stub.Check(request).inputs
+    assert secret_names(answer) == {"administratorLoginPassword"}
+    assert plain(answer)["azureApiVersion"] == "2025-08-01"
 
 
 def test_check_lets_good_inputs_and_unknown_values_pass(stub: Any) -> None:
@@ -94,8 +107,21 @@ def test_check_fills_in_location_and_a_name_that_stays(stub: Any) -> None:
     assert plain(stub.Check(again).inputs)["serverName"] == given["serverName"]
 
 
-def test_check_refuses_a_type_that_has_no_path(stub: Any) -> None:
+def test_check_refuses_what_has_no_name_to_make_an_id_of(stub: Any) -> None:
     assert "" in checked(stub, "azure-native:nowhere:Thing", {})
+
+
+def test_a_kind_that_nobody_knows_is_kept_as_a_document(stub: Any) -> None:
+    type_ = "azure-native:cdn:Profile"
+    values = {"resourceGroupName": GROUP, "profileName": "edge", "location": "global", "sku": {"name": "Standard"}, "rules": [1]}
+    assert checked(stub, type_, values) == {}
+    made = create(stub, type_, values)
+    assert made.id.endswith("/providers/Microsoft.Cdn/profiles/edge")
+    assert plain(stub.Read(pb.ReadRequest(id=made.id, type=type_)).properties)["rules"] == [1]
+    changed = pb.UpdateRequest(id=made.id, urn=urn(type_), type=type_, news=bag({**values, "rules": [2]}))
+    assert plain(stub.Update(changed).properties)["rules"] == [2]
+    stub.Delete(pb.DeleteRequest(id=made.id, urn=urn(type_), type=type_))
+    assert stub.Read(pb.ReadRequest(id=made.id, type=type_)).id == ""
 
 
 def test_a_preview_makes_nothing_and_answers_the_inputs(stub: Any) -> None:
@@ -186,6 +212,8 @@ def test_import_reads_every_settable_input(stub: Any, server: pb.CreateResponse)
         key: expected[key] for key in ("resourceGroupName", "serverName", "version", "sku", "administratorLogin", "network")
     }
     assert set(found["backup"]) == {"backupRetentionDays", "geoRedundantBackup"}
+    assert set(found["storage"]) == {"storageSizeGB", "autoGrow", "iops", "tier", "type"}
+    assert found["replica"] == {"role": "Primary"}
     assert not {"state", "fullyQualifiedDomainName", "systemData", "id", "name", "type", "minorVersion", "azureApiVersion"} & set(found)
     # What was read, sent back, changes nothing: this is what an update after an import does.
     stub.Update(pb.UpdateRequest(id=server.id, urn=urn(SERVER), type=SERVER, news=bag(found)))
@@ -229,27 +257,6 @@ def test_delete_removes_and_may_be_repeated(stub: Any, server: pb.CreateResponse
     for _ in range(2):
         stub.Delete(pb.DeleteRequest(id=answer.id, urn=urn(type_), type=type_))
     assert stub.Read(pb.ReadRequest(id=answer.id, type=type_)).id == ""
-
-
-def test_diff_of_equal_inputs_is_none_even_if_the_location_is_spelled_otherwise(stub: Any) -> None:
-    answer = diff(stub, inputs(location="West Europe"))
-    assert answer.changes == pb.DiffResponse.DIFF_NONE
-
-
-def test_diff_names_the_inner_property_and_updates(stub: Any) -> None:
-    answer = diff(stub, inputs(backup={"backupRetentionDays": 14, "geoRedundantBackup": "Disabled"}))
-    assert {path: each.kind for path, each in answer.detailedDiff.items()} == {"backup.backupRetentionDays": pb.PropertyDiff.UPDATE}
-    assert (list(answer.diffs), list(answer.replaces)) == (["backup"], [])
-
-
-@pytest.mark.parametrize(
-    "changed", [{"location": "northeurope"}, {"serverName": "other"}, {"administratorLogin": "me"}, {"serverName": UNKNOWN}]
-)
-def test_diff_replaces_and_deletes_first_what_is_create_only(stub: Any, changed: dict[str, Any]) -> None:
-    answer = diff(stub, inputs(**changed))
-    assert list(answer.replaces) == list(changed)
-    assert answer.deleteBeforeReplace
-    assert {each.kind for each in answer.detailedDiff.values()} == {pb.PropertyDiff.UPDATE_REPLACE}
 
 
 def test_invoke_tells_who_we_are_and_shows_a_resource(stub: Any, server: pb.CreateResponse) -> None:

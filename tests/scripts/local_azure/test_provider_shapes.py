@@ -33,6 +33,21 @@ def test_diff_knows_additions_and_deletions_inside_lists() -> None:
     assert {(each.path, each.kind) for each in found} == {("a[1]", "update"), ("a[2]", "add"), ("b", "delete"), ("c", "add")}
 
 
+GEO = {"backup": {"geoRedundantBackup": "Disabled"}}, {"backup": {"geoRedundantBackup": "Enabled"}}
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+def test_a_nested_create_only_value_replaces_only_if_so_played(replaces: bool) -> None:
+    assert [(each.path, each.replaces) for each in differences(SERVER, *GEO, nested_replaces=replaces)] == [
+        ("backup.geoRedundantBackup", replaces)
+    ]
+
+
+def test_an_input_that_azure_had_chosen_itself_replaces_nothing_when_it_is_said() -> None:
+    assert not differences(SERVER, {}, {"availabilityZone": "1"}, {"availabilityZone": "1"})[0].replaces
+    assert differences(SERVER, {}, {"availabilityZone": "2"}, {"availabilityZone": "1"})[0].replaces
+
+
 def test_in_process_a_refusal_is_an_exception_with_azures_code() -> None:
     values = {"resourceGroupName": "g", "serverName": NAME}
     provider = Provider(EmptyAndBusy(), SUBSCRIPTION, SUBSCRIPTION, SUBSCRIPTION)  # type: ignore[arg-type]
@@ -76,6 +91,13 @@ def test_a_refresh_drops_what_azure_took_away_and_keeps_what_it_never_told() -> 
     before, now = {"tags": {"a": "1", "b": "2"}, "backup": {"days": 7}}, {"tags": {"a": "1"}, "backup": {"days": 9}}
     stored = {"tags": {"a": "1", "b": "2"}, "backup": {"days": 7}, "password": "kept"}
     assert merged(stored, before, now) == {"tags": {"a": "1"}, "backup": {"days": 9}, "password": "kept"}
+
+
+def test_a_refresh_takes_up_what_nobody_had_set_once_it_has_changed() -> None:
+    before, now = {"storage": {"iops": 120, "tier": "P4"}, "tags": {"a": "1"}}, {"storage": {"iops": 240, "tier": "P4"}, "tags": {"a": "1"}}
+    assert merged({"storage": {"size": 32}}, before, now) == {"storage": {"size": 32, "iops": 240}}
+    assert merged({}, {}, {"tags": {"by": "hand"}}) == {"tags": {"by": "hand"}}
+    assert merged({"rules": [{"a": 1}]}, {"rules": [{"a": 1, "id": 5}]}, {"rules": [{"a": 2, "id": 5}]}) == {"rules": [{"a": 2}]}
 
 
 def test_outputs_of_an_import_leave_read_only_parts_out() -> None:
