@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -29,8 +29,15 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.
 Folder = Annotated[Path, typer.Option("--folder", help="Where Pulumi.yaml and the stack files are.", envvar="AGENTMEM_FOLDER")]
 State = Annotated[Path | None, typer.Option("--state", help="Where cloud and servers are kept.", show_default=".local-azure")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Begin with an empty cloud: forget what earlier runs made.")]
+
+Engine = Annotated[
+    Literal["auto", "pulumi", "capture"],
+    typer.Option("--engine", help="Who creates: pulumi, or we ourselves from captured registrations; auto: pulumi where there is one."),
+]
 # Beside the project's files, and ignored by git.
 LOCAL_STATE = ".local-azure"
+# What a shell makes of Ctrl-C.
+INTERRUPTED = 130
 
 
 def project_folder() -> Path:
@@ -110,6 +117,7 @@ def rehearse(
     stack: Stack = "prod",
     data: Annotated[Path | None, typer.Option(help='Own memories, JSON lines of {"id", "text", "embedding"}.')] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the server up and print its DSN; Ctrl-C stops it.")] = False,
+    engine: Engine = "auto",
     rows: Annotated[int, typer.Option(min=1, help="Memories to make for the first vector set; a quarter of it for the others.")] = 20_000,
     as_json: AsJson = False,
     dry_run: DryRun = False,
@@ -119,7 +127,7 @@ def rehearse(
     from scripts.edges.stack_file import known_stack
     from scripts.rehearse import rehearse as run
 
-    _end(run(known_stack(stack), _at(folder), data=data, keep=keep, rows=rows, as_json=as_json, dry_run=dry_run))
+    _end(run(known_stack(stack), _at(folder), engine=engine, data=data, keep=keep, rows=rows, as_json=as_json, dry_run=dry_run))
 
 
 @app.command()
@@ -187,10 +195,11 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("interrupted; run it again to go on\n")
-        sys.exit(130)
+        code = INTERRUPTED
     except Exception as error:
         sys.exit(_told(error))
+    if code == INTERRUPTED:  # Typer has swallowed most of them, and returns the code
+        sys.stderr.write("interrupted; run it again to go on\n")
     sys.exit(code or GOOD)
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
-import string
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from infra.domain import check as rules, names, sizing, vectors
 from infra.domain.environment import Environment, VectorSet
 from infra.domain.problem import Invalid, Severity
-from infra.domain.registrations import Plan
-from scripts import preview
-from scripts.edges import capture, screen, stack_file
-from scripts.edges.exits import BAD, BUSY, GOOD, REFUSED, Failure
+from scripts import rehearse_roads
+from scripts.edges import screen, stack_file
+from scripts.edges.exits import BAD, GOOD, REFUSED, Failure
 from scripts.edges.phases import Phases
+from scripts.rehearse_roads import Choice, Road, Stage
 
 if TYPE_CHECKING:
     from scripts.edges.memories import Memories
@@ -42,30 +39,33 @@ class Rehearsal:
     loaded: stack_file.Loaded
     environment: Environment
     folder: Path
+    road: Road
     rows: int
     own: Memories | None
     phases: Phases
     notes: list[str] = field(default_factory=list)
     searches: list[Search] = field(default_factory=list)
     queries: dict[str, Any] = field(default_factory=dict)
-    plan: Plan | None = None
+    kinds: Mapping[str, int] = field(default_factory=dict)
     password: str = field(default="", repr=False)
 
 
-def rehearse(stack: str, folder: Path, *, data: Path | None, keep: bool, rows: int, as_json: bool, dry_run: bool) -> int:
+def rehearse(stack: str, folder: Path, *, engine: Choice, data: Path | None, keep: bool, rows: int, as_json: bool, dry_run: bool) -> int:
     """Rehearse `stack`; returns the exit code: good when it would work, bad when it would not."""
     loaded = stack_file.load(stack, folder)
     if loaded.environment is None:
         raise Invalid(loaded.problems)
-    rehearsal = Rehearsal(loaded, loaded.environment, folder, rows, _own(data, loaded.environment), Phases(as_json))
+    road = rehearse_roads.road(engine, loaded, folder)
+    rehearsal = Rehearsal(loaded, loaded.environment, folder, road, rows, _own(data, loaded.environment), Phases(as_json))
     if not as_json:
-        screen.say(f"rehearse {stack} · {_road()}")
+        screen.say(f"rehearse {stack} · {_machine()} · {road.title}")
     _check(rehearsal)
-    _preview(rehearsal)
-    if dry_run:
-        return _end(rehearsal, as_json, report=None)
-    with _local_azure(folder / "build" / "rehearse" / f"{stack}.azure") as azure:
-        _create(rehearsal, azure)
+    with rehearse_roads.stage(folder / "build" / "rehearse" / f"{stack}.azure") as stage:
+        _preview(rehearsal, stage)
+        if dry_run:
+            return _end(rehearsal, as_json, report=None)
+        _create(rehearsal, stage)
+        azure = stage.azure()
         with azure.as_environment():
             _post_provision(rehearsal)
             _load(rehearsal)
@@ -86,7 +86,8 @@ def _own(data: Path | None, environment: Environment) -> Memories | None:
     return memories.read(data, frozenset(vector_set.dimensions for vector_set in environment.vector_sets))
 
 
-def _road() -> str:
+def _machine() -> str:
+    """The local Azure of this machine, and the versions of what is behind its servers."""
     from scripts.local_azure.binaries import Binaries
     from scripts.local_azure.trouble import Trouble
 
@@ -94,7 +95,7 @@ def _road() -> str:
         binaries = Binaries.install()
     except Trouble as trouble:
         raise Failure(REFUSED, trouble.fact, hint=trouble.hint) from None
-    return f"local Azure · PostgreSQL {binaries.version} · pgvector {binaries.vector_version} · captured registrations"
+    return f"local Azure · PostgreSQL {binaries.version} · pgvector {binaries.vector_version}"
 
 
 def _check(rehearsal: Rehearsal) -> None:
@@ -108,52 +109,26 @@ def _check(rehearsal: Rehearsal) -> None:
         done(f"fit to deploy, {number} note{'' if number == 1 else 's'}")
 
 
-def _preview(rehearsal: Rehearsal) -> None:
+def _preview(rehearsal: Rehearsal, stage: Stage) -> None:
     with rehearsal.phases.phase("preview") as done:
-        rehearsal.plan = preview.plan_of(rehearsal.loaded, capture.Mode.RESOLVED)
-        problems = preview.mistakes(rehearsal.plan)
-        rehearsal.notes.extend(str(problem) for problem in problems)
-        done(f"{rehearsal.plan.count} to create", not problems)
+        planned = rehearsal.road.plan(stage)
+        rehearsal.kinds = planned.kinds
+        rehearsal.notes.extend(planned.problems)
+        done(f"{planned.count} to create", not planned.problems)
 
 
-@contextmanager
-def _local_azure(state: Path) -> Iterator[LocalAzure]:
-    """The stand-in, empty at first; nothing of it is left afterwards."""
-    from scripts.local_azure.serve import LocalAzure, LocalAzureFailed
-
-    try:
-        with LocalAzure(state, fresh=True) as azure:
-            yield azure
-            azure.forget()
-    except LocalAzureFailed as error:
-        hint = f"another rehearsal is running here, process {error.pid}" if error.pid else error.hint or f"its log is in {state}"
-        raise Failure(BUSY if error.pid else BAD, f"the local Azure failed: {error}", hint=hint) from None
-
-
-def _create(rehearsal: Rehearsal, azure: LocalAzure) -> None:
-    """The same program as in the preview, its registrations now really created by the stand-in."""
+def _create(rehearsal: Rehearsal, stage: Stage) -> None:
     from scripts.edges import arm
 
     environment = rehearsal.environment
-    rehearsal.password = _password()
-    config = capture.configuration_of(rehearsal.loaded.values, {capture.PASSWORD_KEY: rehearsal.password})
-    total = rehearsal.plan.count if rehearsal.plan else 0
     with rehearsal.phases.phase("create") as done, screen.progress(quiet=rehearsal.phases.quiet) as bar:
-        task = bar.add_task("creating", total=total)
+        task = bar.add_task("creating", total=sum(rehearsal.kinds.values()))
 
-        def watch(event: capture.Event) -> None:
-            bar.update(task, advance=1 if event.kind == "done" else 0, description=f"creating {event.name}")
+        def watch(name: str, is_there: bool) -> None:
+            bar.update(task, advance=1 if is_there else 0, description=f"creating {name}")
 
-        provider = azure.provider_stub()
-        capture.capture(
-            capture.PROJECT,
-            environment.name,
-            config,
-            provider=provider,
-            on_event=watch,
-            subscription=azure.environment["ARM_SUBSCRIPTION_ID"],
-        )
-        with azure.as_environment():
+        rehearsal.password = rehearsal.road.create(stage, watch)
+        with stage.azure().as_environment():
             resources = arm.connect()
             if environment.network.mode == "public":  # as anybody does who wants to reach a public server
                 resources.allow_address(names.resource_group(environment), environment.server.name, "rehearse", "127.0.0.1")
@@ -249,7 +224,7 @@ def _end(rehearsal: Rehearsal, as_json: bool, report: Path | None) -> int:
     if as_json:
         phases = [phase.as_json() for phase in rehearsal.phases.done]
         searches = [asdict(item) for item in rehearsal.searches]
-        facts = {"environment": stack, "phases": phases, "searches": searches, "notes": rehearsal.notes}
+        facts = {"environment": stack, "engine": rehearsal.road.engine, "phases": phases, "searches": searches, "notes": rehearsal.notes}
         screen.document("rehearse", {**facts, "verdict": "failed" if failed else "ok", "reason": verdict})
     else:
         screen.say(verdict)
@@ -261,10 +236,10 @@ def _write(rehearsal: Rehearsal, verdict: str, path: Path) -> None:
 
     phases = rehearsal.phases.done
     longest = max(phase.seconds for phase in phases) or 1.0
-    kinds = rehearsal.plan.by_kind() if rehearsal.plan else {}
-    facts = {"phases": phases, "searches": rehearsal.searches, "notes": rehearsal.notes, "kinds": kinds, "longest": longest}
+    facts = {"phases": phases, "searches": rehearsal.searches, "notes": rehearsal.notes, "kinds": rehearsal.kinds, "longest": longest}
+    road = f"{_machine()} · {rehearsal.road.title}"
     report.write(
-        "rehearse.html.j2", path, environment=rehearsal.environment.name, road=_road(), verdict=verdict, ok=rehearsal.phases.ok, **facts
+        "rehearse.html.j2", path, environment=rehearsal.environment.name, road=road, verdict=verdict, ok=rehearsal.phases.ok, **facts
     )
 
 
@@ -283,12 +258,6 @@ def _hold(rehearsal: Rehearsal, azure: LocalAzure) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     ended.wait()
-
-
-def _password() -> str:
-    """A password for the stand-in's administrator: 24 characters of all the classes that Azure asks for."""
-    alphabet = string.ascii_letters + string.digits
-    return "Aa1-" + "".join(secrets.choice(alphabet) for _ in range(20))
 
 
 def _name(vector_set: VectorSet) -> str:

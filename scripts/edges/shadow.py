@@ -36,10 +36,11 @@ _OWN_FOLDERS = ("project", "pulumi", "pulumi/home", "pulumi/backend", "azure-cli
 
 @dataclass(frozen=True)
 class Shadow:
-    """A shadow of the project at `project`, kept below `state`."""
+    """A shadow of the project at `project`, kept below `state`; each stack takes the engine half a second to make."""
 
     project: Path
     state: Path
+    stacks: tuple[str, ...] = STACKS
 
     @property
     def folder(self) -> Path:
@@ -95,7 +96,8 @@ class Shadow:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _password(self) -> str:
+    def password(self) -> str:
+        """The made-up password of all its servers' administrators; there once the shadow is prepared."""
         return self._password_file.read_text(encoding="utf-8").strip().removeprefix(_ANY_LOGIN)
 
     def _settings(self) -> dict[str, Any]:
@@ -108,7 +110,7 @@ class Shadow:
         return settings
 
     def _stacks(self) -> list[str]:
-        return [stack for stack in STACKS if (self.project / f"Pulumi.{stack}.yaml").is_file()]
+        return [stack for stack in self.stacks if (self.project / f"Pulumi.{stack}.yaml").is_file()]
 
     def _copy(self, stack: str) -> None:
         """The stack file without what belongs to the real stack, with what belongs to the shadow's."""
@@ -135,7 +137,7 @@ class Shadow:
                 continue
             pulumi_cli.init_stack(pulumi, environment, self.folder, stack)
             if not seal["password"]:
-                pulumi_cli.set_secret(pulumi, environment, self.folder, stack, PASSWORD_KEY, self._password())
+                pulumi_cli.set_secret(pulumi, environment, self.folder, stack, PASSWORD_KEY, self.password())
                 seal.update(_written(self.folder / f"Pulumi.{stack}.yaml"))
             _write(self._seal_file, json.dumps({**seal, "stacks": [*seal["stacks"], stack]}))
             for each in self._stacks():

@@ -20,6 +20,8 @@ from typing import IO, Any
 _RUNNER = Path(__file__).resolve().with_name("program_runner.py")
 # The exit code of a program that has told its failure itself: the engine shall add nothing.
 _TOLD = 32
+# Programs that run now.
+_programs: list[subprocess.Popen[str]] = []
 
 
 def main() -> int:
@@ -40,6 +42,8 @@ def main() -> int:
     while os.getppid() == parent and not ended.wait(1.0):  # an engine that was killed leaves us another parent
         pass
     server.stop(None)
+    for program in _programs:  # it would wait for answers of an engine that is gone, and we for it
+        program.kill()
     return 0
 
 
@@ -103,8 +107,11 @@ def _run(request: Any, engine: str) -> int:
     }  # fmt: skip
     # Output of the program must not mix with the port that we print: it goes where errors go.
     command = [_python(request.info), "-u", str(_RUNNER)]
-    done = subprocess.run(command, input=json.dumps(told), text=True, stdout=sys.stderr, cwd=request.pwd or program.parent, check=False)
-    return done.returncode
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, stdout=sys.stderr, cwd=request.pwd or program.parent) as child:
+        _programs.append(child)
+        child.communicate(json.dumps(told))
+        _programs.remove(child)
+        return child.returncode
 
 
 def _plugin(request: Any, response: Any) -> Iterator[Any]:

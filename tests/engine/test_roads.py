@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.domain.environment import STACKS
 from scripts.edges.capture import PROJECT, capture, configuration_of
 from scripts.local_azure.serve import LocalAzure
 from tests.engine.conftest import Terminal
@@ -30,26 +32,36 @@ def _cloud(state: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def by_engine(served: Terminal) -> Path:
-    """The state in which `pulumi up` made prod and dev."""
-    for stack in ("prod", "dev"):
+    """The state in which `pulumi up` made all five environments, two at a time."""
+
+    def up(stack: str) -> tuple[int, str]:
         done = served.pulumi("up", "--stack", stack, "--yes", "--skip-preview")
-        assert done.returncode == 0, done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    with ThreadPoolExecutor(2) as two:
+        for code, said in two.map(up, STACKS):
+            assert code == 0, said
     return served.state
 
 
 @pytest.fixture(scope="module")
 def by_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state in which the captured registrations of prod and dev were created."""
+    """The state in which the captured registrations of all five were created."""
     with LocalAzure(tmp_path_factory.mktemp("captured")) as azure:
-        for stack in ("prod", "dev"):
+        for stack in STACKS:
             config = configuration_of(values_of(stack))
             subscription = azure.environment["ARM_SUBSCRIPTION_ID"]
             capture(PROJECT, stack, config, provider=azure.provider_stub(), subscription=subscription)
     return azure.state
 
 
-@pytest.mark.parametrize("stack", ["prod", "dev"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_both_roads_lead_to_the_same_cloud(stack: str, by_engine: Path, by_capture: Path) -> None:
     engine, captured = ({key: value for key, value in _cloud(state).items() if f"-{stack}" in key} for state in (by_engine, by_capture))
     assert len(captured) > 3
     assert engine == captured
+
+
+def test_nothing_is_in_a_cloud_that_belongs_to_none_of_the_five(by_engine: Path, by_capture: Path) -> None:
+    for state in (by_engine, by_capture):
+        assert [key for key in _cloud(state) if sum(f"-{stack}" in key for stack in STACKS) != 1] == []

@@ -1,8 +1,9 @@
-"""The whole loop on this machine: real PostgreSQL, real vectors, the program that Pulumi will run."""
+"""The whole loop on this machine, without an engine: real PostgreSQL, real vectors, the program that Pulumi will run."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -34,7 +35,7 @@ def project(root: Path, tmp_path: Path) -> Path:
 
 
 def run(project: Path, *arguments: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scripts.cli", "rehearse", "--folder", str(project), *arguments]
+    command = [sys.executable, "-m", "scripts.cli", "rehearse", "--folder", str(project), "--engine", "capture", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
 
@@ -52,6 +53,7 @@ def test_an_environment_is_rehearsed_from_file_to_answers(project: Path, stack: 
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["schema"] == "agentmem/rehearse/1"
+    assert document["engine"] == "capture"
     assert [phase["name"] for phase in document["phases"]] == ["check", "preview", "create", "post-provision", "load", "indexes", "search"]
     assert {phase["verdict"] for phase in document["phases"]} == {"ok"}
     assert len(document["searches"]) == 2
@@ -97,14 +99,32 @@ def test_a_bad_stack_file_is_refused_before_anything_is_created(project: Path) -
 def test_dry_run_stops_before_anything_is_created(project: Path) -> None:
     done = run(project, "--dry-run")
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].endswith(" · captured registrations, as asked")
     assert "nothing was created" in done.stdout
     assert not (project / "build").exists()
+
+
+def test_without_an_engine_the_first_line_says_why_and_asking_for_it_fails(project: Path) -> None:
+    nowhere = {**os.environ, "PATH": str(project), "PYTHONPATH": str(Path(__file__).parents[2])}
+    auto, asked = (
+        subprocess.run(
+            [sys.executable, "-m", "scripts.cli", "rehearse", "--folder", str(project), "--dry-run", "--engine", engine],
+            env=nowhere, capture_output=True, text=True, timeout=100, check=False,
+        )
+        for engine in ("auto", "pulumi")
+    )  # fmt: skip
+    assert auto.returncode == 0, auto.stderr
+    assert auto.stdout.splitlines()[0].endswith(" · captured registrations, no pulumi on PATH")
+    assert asked.returncode == 2
+    assert asked.stdout == ""
+    assert asked.stderr == "no pulumi on PATH\nhint: install Pulumi, or `make tools` builds an engine into .tools/bin\n"
 
 
 @contextmanager
 def kept(project: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A rehearsal with --keep that stays up, and the DSN that it printed; killed at the latest when the block ends."""
-    command = [sys.executable, "-m", "scripts.cli", "rehearse", "--folder", str(project), "--rows", "200", "--keep"]
+    options = ["--folder", str(project), "--engine", "capture", "--rows", "200", "--keep"]
+    command = [sys.executable, "-m", "scripts.cli", "rehearse", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         try:
