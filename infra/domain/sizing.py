@@ -58,6 +58,16 @@ def build_memory_kib(environment: Environment) -> int:
     return min(memory_kib(environment) // _BUILD_SHARE, MAINTENANCE_WORK_MEM_CEILING_KIB)
 
 
+def sku_that_builds(environment: Environment, needed_kib: int) -> str | None:
+    """The smallest SKU of this tier or above whose one build may take so many KiB; None above the ceiling, which holds everywhere."""
+    if needed_kib > MAINTENANCE_WORK_MEM_CEILING_KIB:
+        return None
+    least = skus.TIERS.index(sku_of(environment).tier)
+    fitting = [each for each in skus.SKUS.values() if each.memory_mib * _KIB_PER_MIB // _BUILD_SHARE >= needed_kib]
+    fitting = [each for each in fitting if skus.TIERS.index(each.tier) >= least]
+    return min(fitting, key=lambda each: (each.memory_mib, skus.TIERS.index(each.tier), each.name)).name if fitting else None
+
+
 def parallel_maintenance_workers(environment: Environment) -> int:
     """Workers beside the leader of an index build: a core for each of them, so none on one core."""
     return min(sku_of(environment).vcores - 1, 64)

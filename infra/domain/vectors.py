@@ -40,8 +40,8 @@ def operator_class(kind: str, distance: str) -> str:
 
 
 def value_bytes(kind: str, dimensions: int) -> int:
-    """Bytes of one value: 4 a dimension for vector, 2 for halfvec, and 8 before them."""
-    return (2 if kind == "halfvec" else 4) * dimensions + 8
+    """Bytes of one value: 4 a dimension for vector, 2 for halfvec, a bit for bit, and 8 before them."""
+    return 8 + (-(-dimensions // 8) if kind == "bit" else (2 if kind == "halfvec" else 4) * dimensions)
 
 
 def graph_bytes_per_vector(kind: str, dimensions: int, m: int) -> float:
@@ -65,6 +65,12 @@ def index_bytes(rows: int, dimensions: int, kind: str, m: int) -> int:
     """Size on disk in bytes of an HNSW index: whole pages of 8 KiB, as many elements in each as fit."""
     pair = _eights(72 + value_bytes(kind, dimensions)) + _eights(4 + 12 * m) + 8
     return 8192 * (2 * rows if pair > _PAGE_BYTES else math.ceil(rows / (_PAGE_BYTES // pair)))
+
+
+def ivfflat_index_bytes(rows: int, dimensions: int, kind: str, lists: int) -> int:
+    """Size on disk in bytes of an IVFFlat index: each list begins a page of its own; 8 bytes of heading and 4 of pointer a value."""
+    entry = _eights(8 + value_bytes(kind, dimensions)) + 4
+    return 8192 * (math.ceil(rows / max(1, _PAGE_BYTES // entry)) + lists)
 
 
 def recommended_lists(rows: int) -> int:

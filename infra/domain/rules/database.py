@@ -165,11 +165,17 @@ def build_memory(environment: Environment) -> Iterator[Problem]:
                 f"{key}.{name}.lists",
                 f"is {index.lists}: it {sizes}, and the build would fail",
                 found=index.lists,
-                hint="fewer lists, or a larger SKU",
+                hint=f"fewer lists, or {_larger(environment, needed)}",
             )
         else:
-            hint = "index_if_memory_is_short: {kind: ivfflat, lists: 100}, halfvec, or a larger SKU"
+            hint = f"index_if_memory_is_short: {{kind: ivfflat, lists: 100}}, halfvec, or {_larger(environment, needed)}"
             yield warn("R13", f"{key}.index", f"{sizes}: it would go on on disk, many times slower", found=needed, hint=hint)
+
+
+def _larger(environment: Environment, needed: int) -> str:
+    """The SKU that can, by name; beyond the ceiling of the server parameter no SKU can."""
+    name = sizing.sku_that_builds(environment, -(-needed // 1024))
+    return f"server.sku: {name}" if name else "fewer rows a table: no SKU gives one build more than 2 GB"
 
 
 def _sound(vector_set: VectorSet) -> bool:
