@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help rehearse test lint tools docs requirements clean
+.PHONY: help rehearse test lint tools init up up-local docs requirements clean
 
 STACK ?= prod
 VENV := .venv
@@ -18,7 +18,7 @@ LOCKED := $(PIP) --require-hashes --only-binary :all:
 
 help:  ## this list
 	@echo 'agent-memory: the memory of AI agents in Azure Database for PostgreSQL, as code'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 24
 
 rehearse: $(VENV)/.runtime  ## live through an environment on this machine, without an Azure account (STACK=prod)
 	@$(BIN)/agentmem rehearse --stack $(STACK)
@@ -32,14 +32,24 @@ lint: $(VENV)/.dev  ## style, types and fences, in seconds
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q tests/house/test_arrows.py tests/house/test_shape.py
 
-tools: $(VENV)/.runtime  ## a Pulumi engine into .tools/bin, for tests and trials; built once, unless one is installed
+tools: $(VENV)/.runtime  ## a Pulumi engine and an Azure CLI into .tools/bin, for tests and trials; once, unless installed
 	@tools/pulumi-cli/build.sh "$$PWD/$(BIN)/python"
+	@tools/azure-cli/install.sh "$$PWD/$(BIN)/python"
+
+init: $(VENV)/.runtime  ## make a stack ready for its first up: your own server name, a password that nobody sees (STACK=prod)
+	@$(BIN)/agentmem init --stack $(STACK)
+
+up: $(VENV)/.runtime  ## doctor, check, preview, pulumi up, wait for the standby, post-provision (STACK=prod)
+	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/agentmem up --stack $(STACK)
+
+up-local: $(VENV)/.runtime  ## the same against the local Azure, with nothing real behind it (STACK=prod)
+	@$(BIN)/agentmem local-azure run -- agentmem up --stack $(STACK) --yes
 
 docs: $(VENV)/.dev  ## write the generated parts of README.md and docs/reference
 	@$(BIN)/python -m scripts.generate_docs
 
 requirements: $(VENV)/.dev  ## pin requirements*.txt anew, with hashes
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev tools/azure-cli/requirements; do \
 		CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header \
 			--output-file "$$name.txt" "$$name.in" || exit 1; done

@@ -32,13 +32,15 @@ _EVERY_SECONDS = 1.0
 
 def run(command: Sequence[str], folder: Path, state: Path, *, fresh: bool) -> int:
     """Run `command` in the shadow of the project at `folder`, on the local Azure kept in `state`. Returns the command's exit code."""
-    from scripts.edges import child
+    from scripts.edges import azure_cli, child
     from scripts.edges.shadow import Shadow
 
     shadow = Shadow(folder.absolute(), state.absolute())
     with _joined_or_started(state.absolute(), fresh) as azure:
         environment = shadow.environment(os.environ, azure)
         shadow.prepare(environment)
+        azure_cli.write_profile(environment)
+        azure_cli.write_word(shadow.words, environment)
         return child.run(command, environment, shadow.folder)
 
 

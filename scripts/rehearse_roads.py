@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from scripts import preview
-from scripts.edges import capture, stack_file
+from scripts.edges import capture, passwords, stack_file
 from scripts.edges.exits import BAD, BUSY, USAGE, Failure
 
 if TYPE_CHECKING:
@@ -154,7 +152,7 @@ class Captured:
 
     def create(self, stage: Stage, watch: Watch) -> str:
         """The same program as in the preview, its registrations now really created by the local Azure."""
-        password, azure = _password(), stage.azure()
+        password, azure = passwords.made_up(), stage.azure()
         capture.capture(
             capture.PROJECT,
             self.loaded.stack,
@@ -223,9 +221,3 @@ def _command(environment: Mapping[str, str]) -> str:
     from scripts.edges import pulumi_cli
 
     return pulumi_cli.found(environment) or "pulumi"
-
-
-def _password() -> str:
-    """A password for the stand-in's administrator: 24 characters of all the classes that Azure asks for."""
-    alphabet = string.ascii_letters + string.digits
-    return "Aa1-" + "".join(secrets.choice(alphabet) for _ in range(20))

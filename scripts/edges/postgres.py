@@ -59,12 +59,23 @@ def parameters_of(dsn: str, *, user: str | None = None, sslmode: str | None = No
     # With sslmode=require a root certificate would quietly turn it into verify-ca, so it is given only where it was asked for.
     if given.get("sslmode") in _VERIFYING and not os.environ.get("PGSSLROOTCERT"):
         given.setdefault("sslrootcert", _certificates())
-    address, port = _real_address(str(given.get("host", "")), os.environ.get("AGENTMEM_HOSTS", ""))
+    address, port = _real_address(str(given.get("host", "")), _listed_hosts())
     if address:
         given["hostaddr"] = address
         given.update({"port": port} if port else {})
     patience = {"connect_timeout": _CONNECT_SECONDS, "keepalives_idle": _KEEPALIVE_SECONDS, "application_name": APPLICATION}
     return {**patience, **given}
+
+
+def _listed_hosts() -> str:
+    """AGENTMEM_HOSTS, or with @FILE what stands in that file now: servers may appear while a command runs."""
+    text = os.environ.get("AGENTMEM_HOSTS", "")
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def where(parameters: Mapping[str, Any]) -> str:

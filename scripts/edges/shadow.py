@@ -10,9 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import secrets
-import string
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,10 +20,10 @@ from typing import Any
 import yaml
 
 from infra.domain.environment import STACKS
-from scripts.edges import pulumi_cli
-from scripts.edges.capture import PASSWORD_KEY
+from scripts.edges import azure_cli, passwords, pulumi_cli
+from scripts.edges.capture import PASSWORD_KEY, PROJECT
 from scripts.edges.exits import CONFIGURATION, Failure
-from scripts.edges.stack_file import PULUMIS_OWN
+from scripts.edges.stack_seal import Seal, seal_of, sealed, stripped
 
 # What leads commands to a person's real accounts, backends and servers. A few are set again, to what is local.
 _LEADS_OUT = ("PULUMI_", "AZURE_", "ARM_", "MSI_", "IDENTITY_", "PG")
@@ -47,16 +45,21 @@ class Shadow:
         """Where commands run: the shadow's Pulumi.yaml and stack files."""
         return self.state / "project"
 
+    @property
+    def words(self) -> Path:
+        """What comes first on a command's PATH: our own word for az."""
+        return self.state / "bin"
+
     def environment(self, given: Mapping[str, str], azure: Mapping[str, str]) -> dict[str, str]:
         """The environment of a command: `given` without what leads to real accounts, then the local Azure's and the shadow's own."""
         kept = {name: value for name, value in given.items() if not name.startswith(_LEADS_OUT)}
-        path = (str(Path(sys.executable).parent), given.get("PATH", os.defpath), str(self.project / ".tools" / "bin"))
+        path = (str(self.words), str(Path(sys.executable).parent), given.get("PATH", os.defpath), str(self.project / ".tools" / "bin"))
         return {
             **kept, **azure, "PATH": os.pathsep.join(path), "AGENTMEM_FOLDER": str(self.folder),
             "PULUMI_HOME": str(self.state / "pulumi" / "home"), "PULUMI_BACKEND_URL": f"file://{self.state / 'pulumi' / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase), "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "PGPASSFILE": str(self._password_file),
-            "AZURE_CONFIG_DIR": str(self.state / "azure-cli"), "AZURE_CORE_COLLECT_TELEMETRY": "0",
+            **azure_cli.variables(self.state / "azure-cli"),
         }  # fmt: skip
 
     def prepare(self, environment: Mapping[str, str]) -> None:
@@ -72,7 +75,7 @@ class Shadow:
             if not self._passphrase.exists():
                 _write(self._passphrase, secrets.token_urlsafe(32))
             if not self._password_file.exists():
-                _write(self._password_file, f"{_ANY_LOGIN}{_password()}\n")
+                _write(self._password_file, f"{_ANY_LOGIN}{passwords.made_up()}\n")
             _write(self.folder / "Pulumi.yaml", yaml.safe_dump(self._settings(), sort_keys=False))
             for stack in self._stacks():
                 self._copy(stack)
@@ -102,7 +105,7 @@ class Shadow:
 
     def _settings(self) -> dict[str, Any]:
         """The project's Pulumi.yaml with the program and the virtual environment at absolute paths, and no backend of its own."""
-        settings: dict[str, Any] = yaml.safe_load((self.project / "Pulumi.yaml").read_text(encoding="utf-8"))
+        settings = _project(self.project / "Pulumi.yaml")
         settings.pop("backend", None)
         settings["main"] = str(self.project / settings["main"])
         in_environment = sys.prefix != sys.base_prefix
@@ -117,12 +120,15 @@ class Shadow:
         name = f"Pulumi.{stack}.yaml"
         text = stripped((self.project / name).read_text(encoding="utf-8"))
         seal = self._seal()
-        _write(self.folder / name, sealed(text, seal["salt"], seal["password"]) if seal["password"] else text)
+        _write(self.folder / name, sealed(text, Seal({"encryptionsalt": seal["salt"]}, seal["password"])) if seal["password"] else text)
 
     def _seal(self) -> dict[str, Any]:
         """What the engine wrote for the shadow: one salt and one ciphertext for all stacks, and the stacks that were made."""
         with contextlib.suppress(FileNotFoundError):
-            found: dict[str, Any] = json.loads(self._seal_file.read_text(encoding="utf-8"))
+            try:
+                found: dict[str, Any] = json.loads(self._seal_file.read_text(encoding="utf-8"))
+            except json.JSONDecodeError:
+                raise Failure(CONFIGURATION, f"{self._seal_file} is not whole", hint="--fresh begins anew") from None
             return found
         return {"salt": "", "password": "", "stacks": []}
 
@@ -135,38 +141,32 @@ class Shadow:
             seal = self._seal()
             if stack in seal["stacks"]:
                 continue
+            if pulumi_cli.version(environment) is None:
+                raise Failure(CONFIGURATION, f"{pulumi} says no version, it is not Pulumi", hint="the true one must come first on PATH")
             pulumi_cli.init_stack(pulumi, environment, self.folder, stack)
             if not seal["password"]:
                 pulumi_cli.set_secret(pulumi, environment, self.folder, stack, PASSWORD_KEY, self.password())
-                seal.update(_written(self.folder / f"Pulumi.{stack}.yaml"))
+                made = seal_of((self.folder / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
+                seal.update(salt=made.own["encryptionsalt"], password=made.password)
             _write(self._seal_file, json.dumps({**seal, "stacks": [*seal["stacks"], stack]}))
             for each in self._stacks():
                 self._copy(each)
 
 
-def stripped(text: str) -> str:
-    """A stack file without Pulumi's own keys and without the password: they were made with another passphrase."""
-    own = "|".join(sorted(PULUMIS_OWN))
-    text = re.sub(rf"^(?:{own}):.*\n?(?:[ \t]+.*\n?)*", "", text, flags=re.MULTILINE)
-    return re.sub(rf"^([ \t]+)[\"']?{re.escape(PASSWORD_KEY)}[\"']?:.*\n?(?:\1[ \t]+.*\n?)*", "", text, flags=re.MULTILINE)
-
-
-def sealed(text: str, salt: str, password: str) -> str:
-    """A stripped stack file with a salt and the ciphertext of a password; lines keep their numbers."""
-    indent = re.search(r"^config:.*\n(?:[ \t]*(?:#.*)?\n)*([ \t]+)", text, flags=re.MULTILINE)
-    lines = f"{indent[1] if indent else '  '}{PASSWORD_KEY}: {{secure: {json.dumps(password)}}}\nencryptionsalt: {salt}\n"
-    return text + ("" if text.endswith("\n") else "\n") + lines
-
-
-def _written(path: Path) -> dict[str, str]:
-    """The salt and the ciphertext that the engine wrote into a stack file."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return {"salt": document["encryptionsalt"], "password": document["config"][PASSWORD_KEY]["secure"]}
-
-
-def _password() -> str:
-    """A made-up password: 24 characters of all the classes that Azure asks for."""
-    return "Aa1-" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(20))
+def _project(file: Path) -> dict[str, Any]:
+    """What a Pulumi.yaml says, which must lead to the program. Raises Failure."""
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        raise Failure(CONFIGURATION, "is not YAML", where=f"{file.name}:{line}") from None
+    settings: dict[str, Any] = found if isinstance(found, dict) else {}
+    name, main = settings.get("name"), settings.get("main")
+    if name != PROJECT:
+        raise Failure(CONFIGURATION, f"name is {name}, the stacks belong to {PROJECT}", where=file.name, hint=f"name: {PROJECT}")
+    if not isinstance(main, str):
+        raise Failure(CONFIGURATION, "main is no file name", where=file.name, hint="main: infra/__main__.py")
+    return settings
 
 
 def _write(path: Path, text: str) -> None:

@@ -180,7 +180,8 @@ def _values(document: Any, problems: list[Problem]) -> tuple[dict[str, object], 
         if name == LOCATION:
             values["location"] = value
         elif name.startswith(NAMESPACE):
-            values[name.removeprefix(NAMESPACE)] = value
+            # Pulumi rewrites the file when it sets a secret, and then spells a null at this level as an empty text.
+            values[name.removeprefix(NAMESPACE)] = None if value == "" else value
         else:
             hint = f"keys of the contract begin with {NAMESPACE}; a subscription comes from ARM_SUBSCRIPTION_ID"
             problems.append(Problem(key=f"config.{name}", message=f"{name} is not a key of the contract", rule="C1", hint=hint))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -74,8 +75,9 @@ class ArmDoor:
         query = {name.lower(): values[-1] for name, values in parse_qs(parts.query).items()}
         try:
             self._authenticate(authorization)
-            path = unquote(parts.path).rstrip("/")
-            return self._routes.answer(Request(method, path, query.get("api-version", ""), _parsed(content)))
+            # az's generic commands leave a part of the path empty, and ARM does not mind.
+            path = re.sub("/{2,}", "/", unquote(parts.path)).rstrip("/")
+            return self._routes.answer(Request(method, path, query.get("api-version", ""), _parsed(content), query.get("$filter", "")))
         except Refusal as refused:
             return _refused(refused)
         except ConnectionLost:

@@ -20,6 +20,7 @@ class Links:
     """Makes absolute links to the door at `url`; what they look like says nothing, only the operation's id counts."""
 
     def __init__(self, url: str, subscription: str) -> None:
+        self._own = f"{url}/subscriptions/{subscription}/operationresults"
         self._start = f"{url}/subscriptions/{subscription}/providers/Microsoft.DBforPostgreSQL/locations"
         self._certificate = _text(CERTIFICATE_BYTES)
 
@@ -30,6 +31,10 @@ class Links:
             "Location": self._link(operation, "operationResults", api_version),
             **self.pace(operation),
         }
+
+    def own_headers(self, operation: Operation, api_version: str) -> dict[str, str]:
+        """The one link that ARM gives to an operation of its own, the deletion of a group (documented, not recorded)."""
+        return {"Location": f"{self._own}/{operation.id}?api-version={api_version}", **self.pace(operation)}
 
     def pace(self, operation: Operation) -> dict[str, str]:
         """When to come back: whole seconds as Azure says them, or milliseconds, which Azure's clients understand too."""

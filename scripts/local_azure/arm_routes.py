@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from scripts.local_azure import resource_ids
+from scripts.local_azure import arm_inventory, arm_limits, resource_ids
 from scripts.local_azure.arm_links import Links
 from scripts.local_azure.operations import Operation, Status
 from scripts.local_azure.refusal import Refusal
@@ -21,6 +21,8 @@ Body = dict[str, Any]
 
 POSTGRESQL = "microsoft.dbforpostgresql"
 FIRST_API_VERSION = "2025-08-01"
+# What the name of a private zone ends in, as recorded.
+PRIVATE_ZONE_SUFFIX = "postgres.database.azure.com"
 # From this version on the empty storage type is spelled out (wire/replica.md 2).
 NAMED_STORAGE_VERSION = "2026-07-01"
 # What a flexible server has below it at that version (the SDK's operation groups); another name is no resource type at all.
@@ -51,12 +53,13 @@ class Cloud(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One request: upper-case method, path without query, api-version, parsed body."""
+    """One request: upper-case method, path without query, api-version, parsed body, and the query's $filter."""
 
     method: str
     path: str
     api_version: str
     body: Body
+    filter: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Reply:
     """One answer: status, JSON body (None: empty) and the headers that depend on it."""
 
     status: int
-    body: Body | None = None
+    body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -80,10 +83,17 @@ class Routes:
             for method, pattern, handler in (
                 ("GET", r"/subscriptions", self._subscriptions),
                 ("GET", r"/subscriptions/[^/]+", lambda request: Reply(200, self._own_subscription())),
+                ("GET", r"/subscriptions/[^/]+/locations", lambda request: Reply(200, arm_inventory.locations(subscription))),
+                ("GET", r"/subscriptions/[^/]+/resources", self._resources),
+                ("GET", r"/subscriptions/[^/]+/operationresults/([^/]+)", self._result),
                 ("GET", r"/subscriptions/[^/]+/providers/([^/]+)", self._registration),
                 ("POST", r"/subscriptions/[^/]+/providers/([^/]+)/(register|unregister)", self._register),
+                # az asks it before it makes a private server (wire/replica.md 3).
+                ("POST", r"/providers/microsoft\.dbforpostgresql/getPrivateDnsZoneSuffix", lambda request: Reply(200, PRIVATE_ZONE_SUFFIX)),
                 ("POST", provider + r"(?:/locations/[^/]+)?/checkNameAvailability", self._check_name),
                 ("GET", provider + r"/locations/([^/]+)/capabilities", self._capabilities),
+                ("GET", provider + r"/locations/([^/]+)/resourceType/flexibleServers/usages", self._usages),
+                ("GET", r"(/subscriptions/.+)/providers/microsoft\.authorization/permissions", self._permissions),
                 ("GET", provider + r"/locations/[^/]+/azureAsyncOperation/([^/]+)", self._poll),
                 ("GET", provider + r"/locations/[^/]+/operationResults/([^/]+)", self._result),
                 ("GET", r"(/subscriptions/.+/flexibleServers/[^/]+)/capabilities", self._server_capabilities),
@@ -138,6 +148,8 @@ class Routes:
         return self._outcome(self._cloud.act(resource_id, action, request.body), request, 200)
 
     def _outcome(self, outcome: Operation | Body, request: Request, status: int) -> Reply:
+        if isinstance(outcome, Operation) and POSTGRESQL not in outcome.resource_id.lower():
+            return Reply(202, None, self._links.own_headers(outcome, request.api_version))
         if isinstance(outcome, Operation):
             body = {"operation": outcome.name, "startTime": outcome.wire_start_time}
             return Reply(202, body, self._links.headers(outcome, request.api_version))
@@ -154,7 +166,8 @@ class Routes:
     def _result(self, request: Request, operation_id: str) -> Reply:
         operation = self._cloud.operation(operation_id)
         if operation.status == Status.RUNNING:
-            return Reply(202, None, self._links.headers(operation, request.api_version))
+            links = self._links.headers if POSTGRESQL in request.path.lower() else self._links.own_headers
+            return Reply(202, None, links(operation, request.api_version))
         if operation.error is not None:
             raise Refusal(400, *operation.error)
         if operation.method == "DELETE":
@@ -163,6 +176,9 @@ class Routes:
             # Recorded for restart, stop and start; `type` is not the ARM type there either.
             return Reply(200, {"properties": {}, "name": operation.resource_id.rsplit("/", 1)[1], "type": "PostgreSQL"})
         return Reply(200, _for_version(self._cloud.get(operation.resource_id), request.api_version))
+
+    def _resources(self, request: Request) -> Reply:
+        return Reply(200, {"value": arm_inventory.resources(self._cloud, self._subscription, request.filter)})
 
     def _subscriptions(self, request: Request) -> Reply:
         return Reply(200, {"value": [self._own_subscription()], "count": {"type": "Total", "value": 1}})
@@ -188,7 +204,8 @@ class Routes:
 
     def _registered(self, namespace: str, state: str) -> Reply:
         path = f"/subscriptions/{self._subscription}/providers/{namespace}"
-        return Reply(200, {"id": path, "namespace": namespace, "resourceTypes": [], "registrationState": state})
+        types = arm_inventory.server_types(FIRST_API_VERSION) if namespace.lower() == POSTGRESQL else []
+        return Reply(200, {"id": path, "namespace": namespace, "resourceTypes": types, "registrationState": state})
 
     def _check_name(self, request: Request) -> Reply:
         outcome = self._cloud.act(request.path.rpartition("/")[0], "checkNameAvailability", request.body)
@@ -196,6 +213,12 @@ class Routes:
 
     def _capabilities(self, request: Request, location: str) -> Reply:
         return Reply(200, self._cloud.capabilities(location))
+
+    def _usages(self, request: Request, location: str) -> Reply:
+        return Reply(200, arm_limits.usages(self._cloud, self._subscription, location))
+
+    def _permissions(self, request: Request, scope: str) -> Reply:
+        return Reply(200, arm_limits.permissions(self._cloud, scope))
 
     def _server_capabilities(self, request: Request, server_id: str) -> Reply:
         return Reply(200, self._cloud.capabilities(self._cloud.get(server_id)["location"], server_id))

@@ -26,6 +26,11 @@ TLS_VERSIONS = {"TLSv1.3": ssl.TLSVersion.TLSv1_3}
 """By the value of ssl_min_protocol_version; everything else means 1.2, Azure's own floor."""
 
 
+def hosts_file(state: Path) -> Path:
+    """The file that says where each server of a state folder listens: what AGENTMEM_HOSTS=@FILE leads to."""
+    return state / "hosts"
+
+
 class ClusterBackend:
     """The servers of one state folder. Satisfies world.Backend; its methods raise Trouble for what this machine cannot do."""
 
@@ -42,6 +47,7 @@ class ClusterBackend:
         sweep(state)
         self._gateway = Gateway()
         self._gateway.start()
+        self._list()
 
     @property
     def minor_versions(self) -> Mapping[str, str]:
@@ -80,6 +86,7 @@ class ClusterBackend:
             cluster.destroy()
         self._access.pop(name, None)
         self._roles.pop(name, None)
+        self._list()
 
     def start(self, name: str) -> None:
         """Starts it; the socket is another one than before."""
@@ -157,9 +164,17 @@ class ClusterBackend:
             with suppress(Trouble):
                 cluster.stop()
 
+    def _list(self) -> None:
+        """Write down where each server listens, for commands that run now: they read it when they connect."""
+        path = hosts_file(self._state)
+        beside = path.with_suffix(".new")
+        beside.write_text(",".join(f"{name}={address}" for name, address in sorted(self.hosts().items())), encoding="utf-8")
+        beside.replace(path)
+
     def _open(self, name: str, access: Access) -> None:
         self._access[name] = access
         self._gateway.open(name, self._cluster(name).socket, self._certificates.server(name), self._policy(access))
+        self._list()
 
     def _cluster(self, name: str) -> Cluster:
         try:

@@ -65,6 +65,11 @@ class Cloud:
             self.close()
             raise
 
+    @property
+    def folder(self) -> Path:
+        """The folder that all of it is kept in."""
+        return self._store.folder
+
     def get(self, resource_id: str) -> Body:
         """The resource as Azure answers it."""
         resource = parse(resource_id)

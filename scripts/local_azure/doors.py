@@ -10,14 +10,14 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from scripts.local_azure.arm_door import ArmDoor
-from scripts.local_azure.backend import ClusterBackend
+from scripts.local_azure.backend import ClusterBackend, hosts_file
 from scripts.local_azure.certificates import Certificates
 from scripts.local_azure.cloud import Answer, Cloud, Pace, Settings
 from scripts.local_azure.faults import Fault
@@ -28,6 +28,9 @@ from scripts.local_azure.tokens import TokenOffice
 from scripts.local_azure.trouble import Trouble
 
 log = logging.getLogger(__name__)
+
+Behind = Callable[[Path, Certificates], Any]
+"""Makes a world.Backend that also takes the tokens issued for PostgreSQL (`database_token`)."""
 
 # Made-up ids in the form that clients insist on; no subscription or tenant of the real Azure has them.
 SUBSCRIPTION = "00000000-0000-4000-8000-0000000a9e17"
@@ -53,8 +56,11 @@ class Ended(Exception):
     """A signal asked for the end."""
 
 
-def serve(state: Path, *, fresh: bool, pace: str) -> int:
-    """Open every door, tell where on standard output, follow the line protocol until standard input closes. Returns an exit code."""
+def serve(state: Path, *, fresh: bool, pace: str, behind: Behind = ClusterBackend) -> int:
+    """Open every door, tell where on standard output, follow the line protocol until standard input closes. Returns an exit code.
+
+    `behind` makes what stands behind the servers: PostgreSQL clusters, but for tests that need none.
+    """
     answers, sys.stdout = sys.stdout, sys.stderr  # nothing but answers may reach the parent's pipe
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     signal.signal(signal.SIGTERM, _end)
@@ -65,7 +71,7 @@ def serve(state: Path, *, fresh: bool, pace: str) -> int:
             if fresh:
                 empty(state)
             with contextlib.ExitStack() as stack, contextlib.suppress(Ended):
-                _follow(open_doors(state, pace, stack), answers)
+                _follow(open_doors(state, pace, stack, behind), answers)
                 log.info("standard input closed")
             return 0
     except StateHeld as busy:
@@ -166,8 +172,9 @@ class Running:
         return {
             "AGENTMEM_ARM_ENDPOINT": self.arm.url, "IDENTITY_ENDPOINT": self.identity.url, "IDENTITY_HEADER": self.identity.header,
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential", "REQUESTS_CA_BUNDLE": bundle,
-            "ARM_SUBSCRIPTION_ID": SUBSCRIPTION, "PGSSLROOTCERT": str(self.certificates.ca_file),
-            "PULUMI_DEBUG_PROVIDERS": f"azure-native:{self.provider.port}", "NO_PROXY": proxyless, "no_proxy": proxyless,
+            "ARM_SUBSCRIPTION_ID": SUBSCRIPTION, "ARM_TENANT_ID": TENANT, "PGSSLROOTCERT": str(self.certificates.ca_file),
+            "AGENTMEM_HOSTS": f"@{hosts_file(self.cloud.folder)}", "PULUMI_DEBUG_PROVIDERS": f"azure-native:{self.provider.port}",
+            "NO_PROXY": proxyless, "no_proxy": proxyless,
         }  # fmt: skip
 
     def hosts(self) -> dict[str, str]:
@@ -185,7 +192,7 @@ class Running:
         raise ValueError(f"{word!r} is no request; there are hosts and fault")
 
 
-def open_doors(state: Path, pace: str, stack: contextlib.ExitStack) -> Running:
+def open_doors(state: Path, pace: str, stack: contextlib.ExitStack, behind: Behind = ClusterBackend) -> Running:
     """Start everything; `stack` ends it again in the opposite order. What a killed run left is swept away first."""
     settings = Settings.of(os.environ)
     remove_orphans()
@@ -193,7 +200,7 @@ def open_doors(state: Path, pace: str, stack: contextlib.ExitStack) -> Running:
     if swept:
         log.warning("stopped what an earlier run left: %s", ", ".join(swept))
     certificates, office = Certificates(state), TokenOffice(TENANT)
-    servers = ClusterBackend(state, certificates)
+    servers = behind(state, certificates)
     stack.callback(servers.close)
     cloud = Cloud(state, subscription=SUBSCRIPTION, tenant=TENANT, pace=Pace(pace), backend=servers, settings=settings)
     stack.callback(cloud.close)

@@ -120,9 +120,8 @@ class LocalAzure:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a child command needs in its environment, asked anew each time because servers appear after the start."""
-        hosts = ",".join(f"{name}={address}" for name, address in sorted(self.hosts().items()))
-        return {**self._environment, "AGENTMEM_HOSTS": hosts}
+        """What a child command needs in its environment. Servers may appear later: where they listen is read from a file."""
+        return dict(self._environment)
 
     @contextlib.contextmanager
     def as_environment(self) -> Iterator[None]:

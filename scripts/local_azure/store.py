@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts.local_azure.trouble import Trouble
+
 FORM = 1
 """Version of the file's form; a folder of another form is refused instead of being misread."""
 
@@ -27,7 +29,7 @@ class Store:
     """Records by key. Reading gives copies; changing happens inside `change()`, which writes the file when it ends well."""
 
     def __init__(self, state: Path) -> None:
-        """Loads the folder, made if missing (0700). Raises StateInUse, or ValueError for a file of another form."""
+        """Loads the folder, made if missing (0700). Raises StateInUse, or Trouble for a file of another form or none at all."""
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = state
         self._file = state / "cloud.json"
@@ -98,9 +100,15 @@ class Store:
     def _load(self) -> dict[str, Any]:
         if not self._file.exists():
             return {"form": FORM, "resources": {}, "operations": {}}
-        data: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
-        if data.get("form") != FORM:
-            raise ValueError(f"{self._file}: form {data.get('form')}, this program reads {FORM}; start afresh")
+        try:
+            data = json.loads(self._file.read_text(encoding="utf-8"))
+        except ValueError:  # no JSON, or no UTF-8
+            data = None
+        if isinstance(data, dict) and data.get("form", FORM) != FORM:
+            says = f"{self._file} has form {data['form']}, this version reads form {FORM}"
+            raise Trouble(says, hint="--fresh begins anew, without its servers; or give another --state")
+        if not isinstance(data, dict) or not _whole(data):
+            raise Trouble(f"{self._file} is not whole", hint="--fresh begins anew, without its servers; or bring the file back from a copy")
         return data
 
     def _write(self) -> None:
@@ -109,6 +117,12 @@ class Store:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(self._data, file)
         os.replace(beside, self._file)
+
+
+def _whole(data: Record) -> bool:
+    """Whether everything is there that is read without asking: only a hand, or a disk that lost its end, writes another file."""
+    sections = (data.get("resources"), data.get("operations"))
+    return "form" in data and all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in sections)
 
 
 def _claim(path: Path) -> int:

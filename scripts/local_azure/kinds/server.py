@@ -61,6 +61,7 @@ class Servers(Kind):
         if self.world.store.has(resource.key):
             return self._update(resource, body, fault, whole=True)
         self._refuse_taken(resource)
+        server_rules.refuse_unplayed(body)
         record = server_body.created(self.world, resource, body)
         server_rules.refuse_new(self.world, record, body)
         password = (body.get("properties") or {}).get("administratorLoginPassword")

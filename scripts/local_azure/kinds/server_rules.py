@@ -36,13 +36,18 @@ def valid_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def refuse_unplayed(request: Body) -> None:
+    """Raises Refusal for a way to make a server that is not played: such a request has no SKU of its own to judge."""
+    asked = request.get("properties") or {}
+    if asked.get("createMode") not in (None, "", "Default", "Create"):
+        raise not_played(f"createMode {asked['createMode']}")
+
+
 def refuse_new(world: World, record: Record, request: Body) -> None:
     """Raises Refusal for a server that cannot be created as asked."""
     asked = request.get("properties") or {}
     if not valid_name(record["body"]["name"]):
         raise Refusal(400, "InvalidServerName", INVALID_NAME)
-    if asked.get("createMode") not in (None, "", "Default", "Create"):
-        raise not_played(f"createMode {asked['createMode']}")
     if (asked.get("cluster") or {}).get("clusterSize"):
         raise not_played("an elastic cluster")
     _refuse_login(asked, record["body"]["properties"]["authConfig"])
