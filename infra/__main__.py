@@ -7,10 +7,7 @@ import pulumi
 from infra.components.memory_store import MemoryStore
 from infra.domain.check import judge
 from infra.domain.problem import Severity
-from infra.settings import Refused, Settings, read
-
-# Older engines hand only some of the provider's errors to the hook that waits for a busy server.
-OLDEST_ENGINE = ">=3.244.0"
+from infra.settings import Refused, Settings, read, require_engine
 
 
 def checked() -> Settings:
@@ -29,7 +26,7 @@ def checked() -> Settings:
 def main() -> None:
     """Build the stack, or refuse it whole."""
     settings = checked()
-    pulumi.require_pulumi_version(OLDEST_ENGINE)
+    require_engine()
     store = MemoryStore("memory", settings.environment, settings.administrator_password)
     for name, value in store.exports().items():
         pulumi.export(name, value)

@@ -17,6 +17,8 @@ from infra.domain.problem import Invalid, Problem, Severity
 NAMESPACE = "agent-memory"
 LOCATION = "azure-native:location"
 PASSWORD = "administrator_password"
+# Older engines hand only some of the provider's errors to the hook that waits for a busy server.
+OLDEST_ENGINE = ">=3.244.0"
 _SET_PASSWORD = f"pulumi config set --secret {NAMESPACE}:{PASSWORD}"
 # What the engine itself may hand on, for example pulumi:tags.
 _ENGINE = "pulumi:"
@@ -42,7 +44,7 @@ def read() -> Settings:
     the caller can report it together with what the rules find.
     """
     found = _all_keys()
-    foreign = tuple(_foreign(found))
+    foreign = (*_renamed(), *_foreign(found))
     clear = tuple(_in_clear(found))
     try:
         environment = parse(_values(found), pulumi.get_stack())
@@ -51,6 +53,14 @@ def read() -> Settings:
     password = pulumi.Config(NAMESPACE).get_secret(PASSWORD) if environment.access.password else None
     missing = tuple(_missing(found)) if environment.access.password else ()
     return Settings(environment=environment, administrator_password=password, problems=(*foreign, *clear, *missing))
+
+
+def require_engine() -> None:
+    """Raises RunError, which the engine prints without a stack trace, for an engine that is too old."""
+    try:
+        pulumi.require_pulumi_version(OLDEST_ENGINE)
+    except Exception as error:  # the SDK has no class of its own for it
+        raise pulumi.RunError(f"{error}\nhint: a newer Pulumi; agentmem doctor looks at the rest too") from None
 
 
 def _judged(found: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -72,8 +82,8 @@ def _values(found: Mapping[str, str]) -> dict[str, object]:
 
 
 def _decoded(value: str) -> object:
-    """What Pulumi made text of: null became "", objects and lists became JSON; anything else is text."""
-    if value == "":
+    """What Pulumi made text of: null became "" (and "null" in versions to come, says Pulumi), objects and lists JSON; else it is text."""
+    if value in ("", "null"):
         return None
     if not value.startswith(("{", "[")):
         return value
@@ -81,6 +91,14 @@ def _decoded(value: str) -> object:
         return json.loads(value)
     except json.JSONDecodeError:
         return value  # text that merely begins like an object; the contract says what it should have been
+
+
+def _renamed() -> list[Problem]:
+    """Under another name of the project Pulumi knows none of its stacks, and plans to create what is there already."""
+    if pulumi.get_project() == NAMESPACE:
+        return []
+    message = f"name is {pulumi.get_project()} in Pulumi.yaml, the stacks belong to {NAMESPACE}"
+    return [Problem(key="name", message=message, rule="C1", hint=f"name: {NAMESPACE}")]
 
 
 def _foreign(found: Mapping[str, str]) -> list[Problem]:

@@ -8,7 +8,7 @@ import pulumi
 
 from infra.domain.environment import Environment
 from infra.domain.problem import Problem, Severity
-from infra.domain.server_change import judge_update
+from infra.domain.server_change import judge_fate, judge_update
 
 
 class ChangeRefused(Exception):
@@ -26,13 +26,32 @@ def change_guard(name: str, environment: Environment) -> pulumi.ResourceHook:
     """
 
     def judge(args: pulumi.ResourceHookArgs) -> None:
-        today = datetime.datetime.now(tz=datetime.UTC).date()
-        found = judge_update(environment, args.old_inputs or {}, args.new_inputs or {}, today)
-        for problem in found:
-            if problem.severity is Severity.WARN:
-                pulumi.log.warn(str(problem))
-        refusals = tuple(problem for problem in found if problem.severity is Severity.REFUSE)
-        if refusals:
-            raise ChangeRefused(refusals)
+        _speak(judge_update(environment, args.old_inputs or {}, args.new_inputs or {}, _today()))
 
     return pulumi.ResourceHook(name, judge, pulumi.ResourceHookOptions(on_dry_run=True))
+
+
+def fate_guard(name: str, environment: Environment) -> pulumi.ResourceHook:
+    """The same for the component around the server, whose inputs are the server's fate: `judge_fate` says why it is needed.
+
+    A component is updated before its children, so a refusal comes before anything is made or deleted. What was there is
+    told by its outputs: they are written once the server is there, its inputs also when the server then failed.
+    """
+
+    def judge(args: pulumi.ResourceHookArgs) -> None:
+        _speak(judge_fate(environment, args.old_outputs or {}, _today()))
+
+    return pulumi.ResourceHook(name, judge, pulumi.ResourceHookOptions(on_dry_run=True))
+
+
+def _speak(found: tuple[Problem, ...]) -> None:
+    for problem in found:
+        if problem.severity is Severity.WARN:
+            pulumi.log.warn(str(problem))
+    refusals = tuple(problem for problem in found if problem.severity is Severity.REFUSE)
+    if refusals:
+        raise ChangeRefused(refusals)
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(tz=datetime.UTC).date()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pulumi
 from pulumi_azure_native import dbforpostgresql
 
+from infra.components.outcomes import allow_list_hooks, restart_hooks
 from infra.components.write_queue import WriteQueue
 from infra.domain import names
+from infra.domain.azure import parameters
 from infra.domain.environment import Environment
 from infra.domain.server_parameters import ServerParameter, desired
 
@@ -20,6 +22,8 @@ class Parameters(pulumi.ComponentResource):
     def __init__(self, name: str, environment: Environment, queue: WriteQueue, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("agent-memory:index:Parameters", name, None, opts)
         self._name, self._environment, self._queue = name, environment, queue
+        self._restart = restart_hooks(f"{name}-restart", environment.name)
+        self._allow_list = allow_list_hooks(f"{name}-allow-list")
         self.parameters = [self._parameter(parameter) for parameter in desired(environment)]
         self.register_outputs({"values": {parameter.name: parameter.value for parameter in desired(environment)}})
 
@@ -36,4 +40,16 @@ class Parameters(pulumi.ComponentResource):
             ),
             self,
             dies_with_server=True,
+            hooks=self._hooks(parameter.name),
         )
+
+    def _hooks(self, parameter: str) -> pulumi.ResourceHookBinding | None:
+        if parameter == "azure.extensions":
+            return self._allow_list
+        return self._restart if is_static(parameter) else None
+
+
+def is_static(name: str) -> bool:
+    """Whether a new value waits for a restart."""
+    known = parameters.find(name)
+    return known is not None and not known.dynamic

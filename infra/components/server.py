@@ -5,10 +5,12 @@ from __future__ import annotations
 import pulumi
 from pulumi_azure_native import dbforpostgresql
 
-from infra.components.change_guard import change_guard
+from infra.components.change_guard import change_guard, fate_guard
 from infra.components.network import Network
+from infra.components.outcomes import moved_zones_hook
 from infra.domain import names, sizing
 from infra.domain.environment import CustomerManagedKey, Environment, Storage
+from infra.domain.server_change import fate
 
 # Azure swaps the two zones by itself, after a failover and after a change of SKU. A refresh writes the new ones into the
 # state, and since the zone can only be chosen at creation, the next update would replace the server.
@@ -32,7 +34,7 @@ class Server(pulumi.ComponentResource):
         busy: pulumi.ErrorHook,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("agent-memory:index:Server", name, None, opts)
+        super().__init__("agent-memory:index:Server", name, fate(environment), self._guarded(name, environment, opts))
         access = environment.access
         # create_mode is left out on purpose: each update would repeat it, and leaving it out later is a change.
         self.server = dbforpostgresql.Server(
@@ -55,13 +57,24 @@ class Server(pulumi.ComponentResource):
             maintenance_window=_maintenance_window(),
             tags=names.tags(environment),
             opts=self._options(
-                environment, [group, *(network.ready if network else [])], busy, change_guard(f"{name}-change", environment)
+                environment,
+                [group, *(network.ready if network else [])],
+                change_guard(f"{name}-change", environment),
+                [busy, moved_zones_hook(f"{name}-zones")],
             ),
         )
-        self.register_outputs({"server_id": self.server.id, "host": self.server.fully_qualified_domain_name})
+        told = {**fate(environment), "administratorLogin": self.server.administrator_login}
+        self.register_outputs({"server_id": self.server.id, "host": self.server.fully_qualified_domain_name, **told})
+
+    @staticmethod
+    def _guarded(name: str, environment: Environment, opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+        """The component's own options: it is what notices that the server would become another one."""
+        hooks = pulumi.ResourceHookBinding(before_update=[fate_guard(f"{name}-fate", environment)])
+        own = pulumi.ResourceOptions(hooks=hooks, ignore_changes=login_given(environment))
+        return pulumi.ResourceOptions.merge(opts, own)
 
     def _options(
-        self, environment: Environment, after: list[pulumi.Resource], busy: pulumi.ErrorHook, guard: pulumi.ResourceHook
+        self, environment: Environment, after: list[pulumi.Resource], guard: pulumi.ResourceHook, on_error: list[pulumi.ErrorHook]
     ) -> pulumi.ResourceOptions:
         """Against replacement stand protect, the ignored zones, and the order: the new server would have to come first.
 
@@ -72,10 +85,10 @@ class Server(pulumi.ComponentResource):
             parent=self,
             depends_on=after,
             protect=environment.guard.protect,
-            ignore_changes=[*ZONES, *ANSWERED, *spelled(environment.storage), *grown(environment.storage)],
+            ignore_changes=[*ZONES, *ANSWERED, *login_given(environment), *spelled(environment.storage), *grown(environment.storage)],
             delete_before_replace=False,
             additional_secret_outputs=["administratorLoginPassword"],
-            hooks=pulumi.ResourceHookBinding(before_update=[guard], on_error=[busy]),
+            hooks=pulumi.ResourceHookBinding(before_update=[guard], on_error=on_error),
         )
 
 
@@ -92,6 +105,11 @@ def storage(declared: Storage) -> dbforpostgresql.StorageArgs:
         iops=declared.iops,
         throughput=declared.throughput_mb_per_second,
     )
+
+
+def login_given(environment: Environment) -> list[str]:
+    """The login that a server was created with stays when logins by password end; leaving it out would replace the server."""
+    return [] if environment.access.password else ["administratorLogin"]
 
 
 def spelled(declared: Storage) -> list[str]:

@@ -34,12 +34,15 @@ class WriteQueue:
         protect: bool = False,
         dies_with_server: bool = False,
         ignore_changes: list[str] | None = None,
+        hooks: pulumi.ResourceHookBinding | None = None,
     ) -> Written:
         """The resource that `make` makes with the given options, in line behind the last one.
 
         `protect` is written out because Pulumi inherits it from a protected parent. With `dies_with_server` Pulumi does
         not delete the resource when the server goes: Azure already has, and each call would meet a busy server.
         """
+        bound = hooks or pulumi.ResourceHookBinding()
+        bound.on_error = [self._busy]
         made = make(
             pulumi.ResourceOptions(
                 parent=parent,
@@ -47,7 +50,7 @@ class WriteQueue:
                 protect=protect,
                 deleted_with=self._server if dies_with_server else None,
                 ignore_changes=ignore_changes,
-                hooks=pulumi.ResourceHookBinding(on_error=[self._busy]),
+                hooks=bound,
             )
         )
         self._last = made

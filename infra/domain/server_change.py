@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.domain import transitions
@@ -18,6 +18,13 @@ _OWN_KEYS = "AzureKeyVault"
 
 Inputs = Mapping[str, Any]
 
+_FATE: Mapping[str, tuple[str, Callable[[Environment], str | None]]] = {
+    "server.name": ("serverName", lambda environment: environment.server.name),
+    "location": ("location", lambda environment: environment.location),
+    "database.name": ("databaseName", lambda environment: environment.database.name),
+    "access.administrator": ("administratorLogin", lambda environment: environment.access.administrator),
+}
+
 
 def judge_update(environment: Environment, old: Inputs, new: Inputs, today: datetime.date) -> tuple[Problem, ...]:
     """What an update of the server from `old` to `new` inputs breaks; `environment` is the declared one.
@@ -25,6 +32,27 @@ def judge_update(environment: Environment, old: Inputs, new: Inputs, today: date
     Refusals that an exception in `guard.overrides` covers on `today` are warnings.
     """
     return lift(transitions.judge(before(environment, old, new), environment), environment.guard.overrides, today)
+
+
+def fate(environment: Environment) -> dict[str, str | None]:
+    """What a server is from its first day to its last, by name among the component's inputs and outputs. Another is another server."""
+    return {name: read(environment) for name, read in _FATE.values()}
+
+
+def judge_fate(environment: Environment, old: Inputs, today: datetime.date) -> tuple[Problem, ...]:
+    """What the declared environment makes of a server whose fate was `old`: the end of it, or of its database.
+
+    Of a replacement the server itself tells nothing before it happens: the engine shows no guard of it what was there.
+    """
+    sections: dict[str, dict[str, Any]] = {}
+    for key, (name, read) in _FATE.items():
+        was = _text(old.get(name))
+        if was is not None and read(environment) is not None:
+            section, _, field = key.rpartition(".")
+            sections.setdefault(section, {})[field] = was
+    own = sections.pop("", {})
+    parts = {section: getattr(environment, section).model_copy(update=values) for section, values in sections.items()}
+    return lift(transitions.judge(environment.model_copy(update={**own, **parts}), environment), environment.guard.overrides, today)
 
 
 def before(environment: Environment, old: Inputs, new: Inputs) -> Environment:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra.domain.problem import Problem, Severity
-from infra.domain.server_change import judge_update
+from infra.domain.server_change import fate, judge_fate, judge_update
 from tests.builders import build_environment
 
 TODAY = datetime.date(2026, 11, 21)
@@ -127,3 +127,17 @@ def test_allowed_change_is_a_warning() -> None:
     (problem,) = judged({}, {"backup.backupRetentionDays": 14.0}, {"backup.retention_days": 14, "guard.overrides": allowed})
     assert problem.severity is Severity.WARN
     assert "copies are kept elsewhere" in problem.message
+
+
+def test_another_login_name_or_place_is_another_server() -> None:
+    now = build_environment({"access.administrator": "somebody", "server.name": "zepmem-other", "database.name": "zap"})
+    found = judge_fate(now, fate(build_environment()), TODAY)
+    assert {(problem.key, problem.rule) for problem in found} == {
+        ("access.administrator", "R6"), ("server.name", "R1"), ("database.name", "R1"),
+    }  # fmt: skip
+    assert {problem.severity for problem in found} == {Severity.REFUSE}
+
+
+def test_what_was_never_told_is_no_change() -> None:
+    assert judge_fate(build_environment(), {}, TODAY) == ()
+    assert judge_fate(build_environment({"access.administrator": None}), fate(build_environment()), TODAY) == ()

@@ -16,17 +16,32 @@ from tests.engine.conftest import Terminal
 ROOT = Path(__file__).resolve().parents[2]
 PROD = stack_file.read("prod", ROOT)
 GROUP, SERVER = names.resource_group(PROD), PROD.server.name
-# The server restarts on its standby, as Azure does it by itself when a zone fails. Prints the zones of both afterwards.
-FAILOVER = f"""
+# A colleague with the SDK.
+CLIENT = """
 import os
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient
-from azure.mgmt.postgresqlflexibleservers.models import RestartParameter
 url = os.environ["AGENTMEM_ARM_ENDPOINT"]
 client = PostgreSQLManagementClient(
     DefaultAzureCredential(), os.environ["ARM_SUBSCRIPTION_ID"],
     base_url=url, credential_scopes=[url + "/.default"], api_version="2025-08-01",
 )
+"""
+# The same colleague locks the whole group too, and then tries to delete the server.
+LOCK_AND_DELETE = f"""{CLIENT}
+from azure.core.exceptions import HttpResponseError
+from azure.core.rest import HttpRequest
+group = "/subscriptions/" + os.environ["ARM_SUBSCRIPTION_ID"] + "/resourceGroups/{GROUP}"
+path = group + "/providers/Microsoft.Authorization/locks/by-hand?api-version=2020-05-01"
+client.send_request(HttpRequest("PUT", url + path, json={{"properties": {{"level": "CanNotDelete"}}}})).raise_for_status()
+try:
+    client.servers.begin_delete({GROUP!r}, {SERVER!r}).wait(60)
+except HttpResponseError as error:
+    print(error.status_code, error.error.code)
+"""
+# The server restarts on its standby, as Azure does it by itself when a zone fails. Prints the zones of both afterwards.
+FAILOVER = f"""{CLIENT}
+from azure.mgmt.postgresqlflexibleservers.models import RestartParameter
 wanted = RestartParameter(restart_with_failover=True, failover_mode="PlannedFailover")
 client.servers.begin_restart({GROUP!r}, {SERVER!r}, wanted).wait(60)
 server = client.servers.get({GROUP!r}, {SERVER!r})
@@ -102,6 +117,23 @@ def test_destroy_is_refused_and_nothing_is_gone(up: subprocess.CompletedProcess[
     assert "protected" in refused.stdout + refused.stderr
     assert len(resources(served)) == before
     assert steps(served) == {}
+
+
+def test_the_lock_holds_where_the_protection_was_taken_away(up: subprocess.CompletedProcess[str], served: Terminal) -> None:
+    """Ours is in Pulumi's hands and would go first, so it is one made by hand that stops a destroy."""
+    tried = served.run("python", "-c", LOCK_AND_DELETE)
+    assert tried.stdout.split() == ["409", "ScopeLocked"], tried.stderr
+    freed = served.pulumi("state", "unprotect", "--all", "--yes", "--stack", "prod")
+    assert freed.returncode == 0, freed.stderr
+    done = served.pulumi("destroy", "--stack", "prod", "--yes", "--skip-preview")
+    assert done.returncode != 0, done.stdout
+    diagnostics = done.stdout.partition("Diagnostics:")[2]
+    assert 'error: Status=409 Code="ScopeLocked"' in diagnostics
+    kept = {item["type"] for item in resources(served)}
+    assert {"azure-native:dbforpostgresql:Server", "azure-native:resources:ResourceGroup"} <= kept
+    again = served.pulumi("up", "--stack", "prod", "--yes", "--skip-preview")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert all(item["protect"] for item in resources(served) if item["type"].endswith(("dbforpostgresql:Server", "ManagementLockByScope")))
 
 
 def test_nobody_else_uses_the_state_meanwhile(served: Terminal) -> None:

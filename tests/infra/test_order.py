@@ -93,7 +93,7 @@ def test_what_outlives_a_server_is_deleted_by_us() -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_write_is_repeated_when_the_server_is_busy(stack: str) -> None:
-    assert {item.hooks.get("on_error") for item in writes(plan_of(stack))} == {("memory-busy",)}
+    assert {item.hooks.get("on_error", ())[:1] for item in writes(plan_of(stack))} == {("memory-busy",)}
 
 
 @pytest.mark.parametrize("code", ["ServerIsBusy", "ServerBusy", "ServerIsNotReady"])

@@ -159,3 +159,8 @@ def test_everything_has_an_explicit_name_and_place(stack: str) -> None:
         assert any(key.endswith("Name") for key in item.inputs) or elsewhere[item.kind] in item.inputs, item.name
         if item.kind in ("ResourceGroup", "Server", "VirtualNetwork", "NetworkSecurityGroup", "Workspace"):
             assert item.inputs["location"] == "westeurope", item.name
+
+
+def test_login_stays_when_logins_by_password_end() -> None:
+    assert "administratorLogin" in server_of("prod", ENTRA_ONLY).ignore_changes
+    assert "administratorLogin" not in server_of("prod").ignore_changes

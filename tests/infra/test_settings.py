@@ -10,7 +10,7 @@ import pytest
 
 from infra.domain.problem import Invalid, Problem
 from scripts.edges import run
-from scripts.edges.capture import PASSWORD_KEY, PROGRAM
+from scripts.edges.capture import PASSWORD_KEY, PROGRAM, capture
 from scripts.edges.monitor import Monitor, Resolving
 from tests.infra.plans import ROOT, SERVER, config_of, plan_of, plan_with
 from tests.infra.test_server import ENTRA_ONLY
@@ -98,3 +98,16 @@ def test_settings_are_read_from_the_language_hosts_environment_too() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env={**os.environ}, check=True)
     assert done.stdout.strip() == "['agent-memory:nonsense']"
+
+
+def test_null_is_null_however_pulumi_hands_it_on() -> None:
+    today, announced = ({**config_of("dev"), "agent-memory:replica": text} for text in ("", "null"))
+    assert plan_with(announced, "dev").to_json() == plan_with(today, "dev").to_json()
+
+
+def test_another_name_of_the_project_is_refused() -> None:
+    with pytest.raises(Invalid) as caught:
+        capture("other", "dev", config_of("dev"), (PASSWORD_KEY,))
+    assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
+        ("name is other in Pulumi.yaml, the stacks belong to agent-memory", "name: agent-memory")
+    ]
