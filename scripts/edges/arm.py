@@ -10,7 +10,7 @@ import contextlib
 import ipaddress
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -98,10 +98,21 @@ class Arm:
 
     def wait_ready(self, resource_group: str, name: str, seconds: float = READY_SECONDS, poll_seconds: float = POLL_SECONDS) -> ServerFacts:
         """The facts once the server is Ready. Raises Failure (BUSY) if it is not within `seconds`."""
+        return self._wait(resource_group, name, "Ready", lambda facts: facts.state, seconds, poll_seconds)
+
+    def wait_healthy(
+        self, resource_group: str, name: str, seconds: float = READY_SECONDS, poll_seconds: float = POLL_SECONDS
+    ) -> ServerFacts:
+        """The facts once the standby is Healthy. Raises Failure (BUSY) if it is not within `seconds`."""
+        return self._wait(resource_group, name, "Healthy", lambda facts: facts.availability_state, seconds, poll_seconds)
+
+    def _wait(
+        self, group: str, name: str, wanted: str, state: Callable[[ServerFacts], str], seconds: float, poll_seconds: float
+    ) -> ServerFacts:
         end = time.monotonic() + seconds
-        while (facts := self.server(resource_group, name)).state != "Ready":
+        while (found := state(facts := self.server(group, name))) != wanted:
             if time.monotonic() >= end:
-                raise Failure(BUSY, f"is {facts.state}, not Ready, after {seconds:.0f} s", where=name, hint="try again later")
+                raise Failure(BUSY, f"is {found}, not {wanted}, after {seconds:.0f} s", where=name, hint="try again later")
             time.sleep(poll_seconds)
         return facts
 

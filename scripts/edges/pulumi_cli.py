@@ -14,9 +14,9 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from scripts.edges.engine_events import Event, Step, Tale, steps_of
 from scripts.edges.exits import BAD, Failure
@@ -104,10 +104,14 @@ def set_secret(pulumi: str, environment: Mapping[str, str], project: Path, stack
 
 @dataclass(frozen=True)
 class Planned:
-    """What a preview would do: its steps, and how many of each operation (components and the stack itself counted)."""
+    """What a preview would do: its steps, how many of each operation (components and the stack itself counted), and all that was said.
+
+    `document` is as the engine wrote it: it may hold secrets, so it is read by infra.domain.changes.engine alone.
+    """
 
     steps: tuple[Step, ...]
     changes: Mapping[str, int]
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def preview(pulumi: str, environment: Mapping[str, str], project: Path, stack: str, *options: str) -> Planned:
@@ -118,7 +122,7 @@ def preview(pulumi: str, environment: Mapping[str, str], project: Path, stack: s
         with contextlib.suppress(json.JSONDecodeError):
             document = json.loads(said)
             if code == 0:
-                return Planned(steps_of(document), document.get("changeSummary") or {})
+                return Planned(steps_of(document), document.get("changeSummary") or {}, document)
             tale.complain(document.get("diagnostics") or ())
         raise tale.failure("preview", child.errors())
 

@@ -34,7 +34,7 @@ def _of(step: Step) -> Iterator[Change]:
     elif step.operation in ENDS:
         yield from _ended(step)
     elif step.operation in (Operation.CREATE, Operation.READ):
-        yield _change(step, other_rows.created(step))
+        yield _change(step, _new_parameter(step) or other_rows.created(step))
     else:
         yield from _updated(step)
 
@@ -100,6 +100,14 @@ def _parameter(name: str, old: Any, new: Any) -> Verdict:
             instead="restart once for all of them: `agentmem restart --if-pending`",
         )  # fmt: skip
     return Verdict(danger=Danger.HARMLESS, why=f"{name} takes effect at once, for new work ({old} to {new})")
+
+
+def _new_parameter(step: Step) -> Verdict | None:
+    """A static parameter that is set for the first time waits like any other; None for everything else."""
+    known = parameters.find(str((step.new or {}).get("configurationName")))
+    if known is None or known.dynamic or str((step.new or {}).get("value")) == known.initial:
+        return None
+    return _parameter(known.name, known.initial, (step.new or {}).get("value"))
 
 
 def _listed(value: Any) -> set[str]:

@@ -168,5 +168,7 @@ CASES = (
     _parameter("vector leaves the allow-list", "azure.extensions", "pg_stat_statements", Danger.OUTAGE),
     _parameter("an extension more", "azure.extensions", "pg_stat_statements,vector,hstore", Danger.HARMLESS),
     _parameter("a value that is not known yet", "maintenance_work_mem", "[unknown]", Danger.UNKNOWN),
+    Case("a static parameter for the first time", _with(f"{_PG}:Configuration", "locks",
+         {"configurationName": "max_locks_per_transaction", "value": "128"}), "locks", Danger.RESTART),
     Case("a parameter is gone", _without("memory-parameters-max_connections"), "memory-parameters-max_connections", Danger.RESTART),
 )  # fmt: skip
