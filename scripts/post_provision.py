@@ -9,13 +9,15 @@ from typing import Any
 from infra.domain import names, reconcile, sizing
 from infra.domain.catalogue import Catalogue
 from infra.domain.environment import Environment
-from infra.domain.reconcile_indexes import too_few
-from infra.domain.steps import BuildIndex, JoinBuild, Status, Step
-from scripts.edges import database_steps, index_builds, postgres, screen
-from scripts.edges.exits import BAD, GOOD, REFUSED, USAGE, Failure
+from infra.domain.evolution import too_few
+from infra.domain.steps import BuildIndex, Evolution, JoinBuild, Status, Step
+from scripts.edges import database_steps, index_builds, index_evolution, postgres, screen
+from scripts.edges.exits import BAD, GOOD, REFUSED, Failure
+from scripts.edges.sessions import sessions as _sessions
 
-# One round does everything; a build that is joined and turns out broken takes a second, and so on. More is a quarrel with somebody else.
-_ROUNDS = 4
+# One round does nearly everything; a build that is joined and turns out broken takes a second, and an index is judged, replaced, proved,
+# swapped and dropped in five. More is a quarrel with somebody else.
+_ROUNDS = 8
 Watch = Callable[[str, Step], None]
 
 
@@ -155,27 +157,6 @@ def bring(
     return report
 
 
-def _sessions(environment: Environment, dsn: str | None, password: str | None, entra: bool, user: str | None) -> Callable[[], Any]:
-    """How to open a session: called once, and once more for an index build. Raises Failure for what cannot work."""
-    if entra and user is None:
-        principals = environment.access.entra_administrators
-        if not principals:
-            raise Failure(USAGE, "no Entra administrator is declared", hint="--user NAME, or access.entra_administrators in the stack file")
-        user = principals[0].principal_name
-    if dsn is None and user is None and environment.access.administrator is None:
-        raise Failure(USAGE, "the server has no password administrator", hint="--entra, or --user NAME")
-    target = dsn or names.dsn(environment)
-    if str(postgres.parameters_of(target).get("port")) == str(names.POOLED_PORT):
-        hint = f"port {names.PORT}: locks and settings need a session of their own"
-        raise Failure(USAGE, "this DSN leads to the pooler, which shares sessions", hint=hint)
-
-    def opened() -> Any:
-        secret = postgres.entra_token() if entra else password
-        return postgres.connect(target, password=secret, user=user, sslmode=environment.database.sslmode)
-
-    return opened
-
-
 def _apply(work: _Work) -> None:
     """Carry out the plan, look again, and go on until nothing is left to do or something is refused."""
     for _ in range(_ROUNDS):
@@ -199,6 +180,10 @@ def _carry_out(work: _Work, step: Step) -> None:
     elif isinstance(action, JoinBuild):
         with screen.progress(quiet=work.quiet) as bar:
             index_builds.join(work.connection, action.pid, _telling(work, step, bar, action.table))
+    elif isinstance(action, Evolution):
+        work.watch("during", step)
+        with postgres.told(step.key):
+            index_evolution.carry_out(work.connection, action, reconcile.search_settings(work.environment))
     elif action is not None:
         with postgres.told(step.key):
             database_steps.carry_out(work.connection, action)

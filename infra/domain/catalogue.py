@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ APPLICATION_SCHEMA = "public"
 OWN_SCHEMA, PROVENANCE_TABLE = "agent_memory", "vector_sets"
 READ_WRITE, READ_ONLY = "app_rw", "app_ro"
 ROLES = (READ_WRITE, READ_ONLY)
+# A line of an index's comment that begins so is our proof of it.
+_PROOF = "agent-memory "
 _CAST = re.compile(r'^\(*"?(?P<column>[^":()]+)"?\)*::(?:"?\w+"?\.)?(?P<kind>vector|halfvec)\((?P<dimensions>\d+)\)\)*$')
 _PLAIN = re.compile(r'^"?(?P<column>[^":()]+)"?$')
 
@@ -42,6 +45,22 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What is written down on an index: its recall@10 when it had so many rows, None when it had none.
+
+    `built`: we built it, on the data as it was then. `estimated` is what the server took the rows for. `tried` is the replacement that
+    was built for it and fell short, `tried_recall` how short.
+    """
+
+    recall: float | None
+    rows: int
+    built: bool
+    estimated: int = 0
+    tried: str | None = None
+    tried_recall: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Index:
     """An index on a declared table. `cast` is (type, dimensions) when it stores a cast of the column."""
 
@@ -56,6 +75,7 @@ class Index:
     valid: bool
     ready: bool
     size_bytes: int
+    proof: Proof | None = None
 
     @property
     def serves(self) -> bool:
@@ -101,6 +121,18 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reembedding:
+    """A column that is filled anew from the texts that another column was made of, and how far that is."""
+
+    table: str
+    column: str
+    from_column: str
+    rows_done: int
+    filled: bool
+    cut_over: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """A database as found. `allow_list` is None on a server that has none; `provenance` is None until its table exists."""
 
@@ -124,6 +156,7 @@ class Catalogue:
     roles: Mapping[str, Role]
     database_settings: Mapping[str, str]
     provenance: tuple[Model, ...] | None
+    reembeddings: tuple[Reembedding, ...] = ()
 
     @property
     def vector_version(self) -> str | None:
@@ -136,8 +169,10 @@ class Catalogue:
         return next((found for found in self.columns if (found.table, found.column) == (table, column)), None)
 
 
-def catalogue_of(document: Mapping[str, Any], provenance: Iterable[Mapping[str, Any]] | None) -> Catalogue:
-    """The Catalogue of the JSON document that `read_catalogue.sql` answers with, and of the rows of `read_provenance.sql`."""
+def catalogue_of(
+    document: Mapping[str, Any], provenance: Iterable[Mapping[str, Any]] | None, reembeddings: Iterable[Mapping[str, Any]] = ()
+) -> Catalogue:
+    """The Catalogue of the JSON document that `read_catalogue.sql` answers with, and of the rows of our own tables."""
     names = ("database", "user", "server_version", "server_version_number", "superuser", "create_role", "create_schema", "owns_database")
     return Catalogue(
         **{name: document[name] for name in (*names, "azure_administrator", "maintenance_work_mem_kib")},
@@ -151,6 +186,7 @@ def catalogue_of(document: Mapping[str, Any], provenance: Iterable[Mapping[str, 
         roles={row["name"]: _role(row) for row in document["roles"]},
         database_settings=pairs(document["database_settings"]),
         provenance=None if provenance is None else tuple(Model(**row) for row in provenance),
+        reembeddings=tuple(Reembedding(**row) for row in reembeddings),
     )
 
 
@@ -177,7 +213,21 @@ def _index(row: Mapping[str, Any]) -> Index:
     column, cast = expression(row["expression"])
     options = {name: int(value) for name, value in pairs(row["options"]).items() if value.isdigit()}
     kept = {name: row[name] for name in ("name", "table", "method", "operator_class", "partial", "valid", "ready", "size_bytes")}
-    return Index(**kept, column=column, cast=cast, options=options)
+    return Index(**kept, column=column, cast=cast, options=options, proof=proof_of(row.get("comment")))
+
+
+def proof_of(comment: str | None) -> Proof | None:
+    """The proof in an index's comment, beside whatever else stands there; None when there is none that can be read."""
+    for line in (comment or "").splitlines():
+        if line.startswith(_PROOF):
+            try:
+                found = json.loads(line.removeprefix(_PROOF))
+                known = {name: found[name] for name in ("recall", "tried", "tried_recall") if name in found}
+                counts = {"rows": int(found["rows"]), "estimated": int(found.get("estimated", 0))}
+                return Proof(**{"recall": None, **known, **counts}, built=bool(found["built"]))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                return None
+    return None
 
 
 def _role(row: Mapping[str, Any]) -> Role:

@@ -161,7 +161,10 @@ def _model(vector_set: VectorSet, found: Model | None) -> Step:
     if (found.name, found.version, found.dimensions) != (vector_set.model.name, vector_set.model.version, vector_set.dimensions):
         filled = f"{found.name} {found.version}, {found.dimensions} dimensions"
         says = f"filled by {filled}; declared is {named}: vectors of two models do not compare"
-        hint = "declare a new column for the new model, or delete the row from agent_memory.vector_sets once the old vectors are gone"
+        hint = (
+            f"declare a new column for the new model, then agentmem indexes reembed --vector-set {vector_set.table}.{vector_set.column}"
+            " --to-column NEW; or delete the row from agent_memory.vector_sets once the old vectors are gone"
+        )
         return Step(key=key, status=Status.REFUSE, says=says, hint=hint)
     if found.distance != vector_set.distance:
         says = f"record the distance {vector_set.distance} instead of {found.distance}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from infra.domain.catalogue import Proof
 from infra.domain.environment import Hnsw, IvfFlat, VectorSet
 
 
@@ -79,12 +80,16 @@ class DropIndex:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildIndex:
-    """Build a vector set's index without blocking writes. `cast` says that the column is cast to what the index stores."""
+    """Build a vector set's index without blocking writes. `cast` says that the column is cast to what the index stores.
+
+    `beside` names the index that goes on serving meanwhile, and that the planner may prefer.
+    """
 
     name: str
     vector_set: VectorSet
     index: Hnsw | IvfFlat
     cast: bool
+    beside: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +100,57 @@ class JoinBuild:
     table: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class JudgeIndex:
+    """Measure an index's recall against exact search and write it down on the index. `built`: it is ours, on the data as it is.
+
+    `estimated` is the number of rows that the plan was made with: statistics may be off, and are compared with themselves later.
+    """
+
+    name: str
+    vector_set: VectorSet
+    built: bool
+    estimated: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwapIndex:
+    """Give the index `new` the name `name`, whose bearer, if `aside` is given, is called that from now on; at once or not at all."""
+
+    new: str
+    name: str
+    aside: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetireIndex:
+    """Drop an index that others do the work of, without blocking anybody."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectIndex:
+    """Write down on `current` that its replacement fell short, and drop that one."""
+
+    name: str
+    current: str
+    proof: Proof
+
+
+Evolution = JudgeIndex | SwapIndex | RetireIndex | RejectIndex
 Action = (
-    CreateExtension | UpdateExtension | CreateProvenance | RecordModel | CreateRole | Grant | Configure | DropIndex | BuildIndex | JoinBuild
+    CreateExtension
+    | UpdateExtension
+    | CreateProvenance
+    | RecordModel
+    | CreateRole
+    | Grant
+    | Configure
+    | DropIndex
+    | BuildIndex
+    | JoinBuild
+    | Evolution
 )
 
 

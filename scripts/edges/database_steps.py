@@ -32,7 +32,7 @@ _LOCK_SECONDS, _LOCK_PAUSE_SECONDS = 5.0, 0.2
 
 
 def read_catalogue(connection: psycopg.Connection[Any], environment: Environment) -> Catalogue:
-    """The database as it is: one statement, and a second one for the provenance once its table exists."""
+    """The database as it is: one statement, and one for each of our own tables once it exists."""
     sets = environment.vector_sets
     values = {
         "schema": APPLICATION_SCHEMA,
@@ -50,7 +50,10 @@ def read_catalogue(connection: psycopg.Connection[Any], environment: Environment
         recorded = None
         if document["provenance"]:
             recorded = [row[0] for row in connection.execute(postgres.statement("read_provenance"))]
-    return catalogue_of(document, recorded)
+        filled = []
+        if document["reembeddings"]:
+            filled = [row[0] for row in connection.execute(postgres.statement("read_reembeddings"))]
+    return catalogue_of(document, recorded, filled)
 
 
 def lock(connection: psycopg.Connection[Any]) -> None:

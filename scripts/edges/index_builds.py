@@ -16,7 +16,7 @@ from infra.domain import vectors
 from infra.domain.catalogue import APPLICATION_SCHEMA
 from infra.domain.environment import Hnsw, IvfFlat
 from infra.domain.steps import BuildIndex
-from scripts.edges import postgres
+from scripts.edges import build_preflight, postgres
 from scripts.edges.database_steps import drop_index
 from scripts.edges.exits import BAD, Failure
 
@@ -24,6 +24,8 @@ from scripts.edges.exits import BAD, Failure
 _PAUSE_SECONDS = 0.25
 # The planner gives each participant of a parallel build 32 MB or starts no workers at all.
 _LEAST_KIB_PER_PARTICIPANT = 32 * 1024
+# The levels of a graph are drawn at random: the formula gives the mean, and a build that was given exactly that has spilled.
+_MARGIN = 1 / 50
 # A build without workers has no shared area but keeps an address for each vector: 32 bytes more.
 _SERIAL_BYTES_PER_VECTOR = 32
 # Dropping waits for every transaction that knows the index; somebody who pressed Ctrl-C does not.
@@ -66,35 +68,52 @@ class Built:
 
 @dataclass(frozen=True)
 class Room:
-    """What a build may take: KiB of memory, workers beside the leader; and the server's own maintenance_work_mem in KiB."""
+    """What a build may take: KiB of memory, workers beside the leader; the server's own maintenance_work_mem in KiB; bytes of disk.
+
+    `disk_bytes` is None where the disk grows by itself.
+    """
 
     allowed_kib: int
     workers: int
     server_kib: int
+    disk_bytes: int | None = None
 
 
 Watch = Callable[[Progress], None]
 
 
 def build(
-    connection: psycopg.Connection[Any], second: Callable[[], psycopg.Connection[Any]], action: BuildIndex, room: Room, watch: Watch
+    connection: psycopg.Connection[Any],
+    second: Callable[[], psycopg.Connection[Any]],
+    action: BuildIndex,
+    room: Room,
+    watch: Watch,
+    *,
+    live: bool = True,
 ) -> Built:
     """Build the index on a connection of its own (`second` opens one) while this one watches. Raises Failure, TooFewRows.
 
-    An interruption cancels the server's side too and drops what is left of it.
+    With `live` others go on writing to the table meanwhile; without, as in a restore, the table is scanned once instead of
+    twice and locked against writes. An interruption cancels the server's side too and drops what is left of it.
     """
     with postgres.told(f"building {action.name}"):
         rows = _count(connection, action)
         if isinstance(action.index, IvfFlat) and rows < vectors.minimum_rows(action.index.lists):
             raise TooFewRows(rows)
+        found = build_preflight.look(connection)
+        build_preflight.refuse_full_disk(action, rows, found, room.disk_bytes)
+        if live and found.waits_for:
+            watch(Progress(found.waits_for, 0, None))
         planned = _planned(action, rows, room)
+        create = _create(action, live)
         try:
-            done = _attempt(connection, second, action, planned, watch)
+            done = _attempt(connection, second, create, action.name, planned, watch)
         except psycopg.errors.DiskFull as error:
             if planned.workers == 0 or "shared memory" not in str(error):
                 raise
             # A container's /dev/shm is often smaller than a parallel build wants at once; a serial one takes none of it.
-            done = _attempt(connection, second, action, replace(_planned(action, rows, replace(room, workers=0)), fell_back=True), watch)
+            alone = replace(_planned(action, rows, replace(room, workers=0)), fell_back=True)
+            done = _attempt(connection, second, create, action.name, alone, watch)
         return _proved(connection, action, done)
 
 
@@ -126,19 +145,33 @@ def expression(action: BuildIndex) -> sql.Composed:
 
 
 def _attempt(
-    connection: psycopg.Connection[Any], second: Callable[[], psycopg.Connection[Any]], action: BuildIndex, planned: Built, watch: Watch
+    connection: psycopg.Connection[Any],
+    second: Callable[[], psycopg.Connection[Any]],
+    create: sql.Composed,
+    name: str,
+    planned: Built,
+    watch: Watch,
 ) -> Built:
     """One try; whatever ends it early, no half of an index stays."""
-    notices: list[str] = []
+    spilled = threading.Event()
+
+    def heard(notice: psycopg.errors.Diagnostic) -> None:
+        if _SPILLED in (notice.message_primary or ""):
+            spilled.set()
+
+    def told(progress: Progress) -> None:
+        slow = f"{progress.phase}, on disk from here on: many times slower" if spilled.is_set() else progress.phase
+        watch(replace(progress, phase=slow))
+
     try:
         with second() as builder:
-            builder.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+            builder.add_notice_handler(heard)
             builder.execute(postgres.statement("prepare_build"), {"memory": f"{planned.given_kib}kB", "workers": str(planned.workers)})
-            _run(connection, builder, _create(action), planned.rows, watch)
+            _run(connection, builder, create, planned.rows, told)
     except BaseException:
-        _clean(connection, action.name)
+        _clean(connection, name)
         raise
-    return replace(planned, spilled=any(_SPILLED in notice for notice in notices))
+    return replace(planned, spilled=spilled.is_set())
 
 
 def _run(connection: psycopg.Connection[Any], builder: psycopg.Connection[Any], create: sql.Composed, rows: int, watch: Watch) -> None:
@@ -185,7 +218,7 @@ def _proved(connection: psycopg.Connection[Any], action: BuildIndex, done: Built
         connection.execute("SET LOCAL enable_seqscan = off")
         plan = connection.execute(_nearest(action)).fetchone()
     used = _index_of(plan[0][0]["Plan"]) if plan else None
-    if used != action.name:
+    if used not in {action.name, action.beside}:
         raise Failure(BAD, f"{action.name} is valid, but a search for the nearest uses {used or 'no index'}", hint="drop the other index")
     return replace(done, size_bytes=int(row[1]))
 
@@ -203,7 +236,7 @@ def _planned(action: BuildIndex, rows: int, room: Room) -> Built:
         needed += rows * _SERIAL_BYTES_PER_VECTOR
     needed_kib = -(-needed // 1024)
     floor = max(room.server_kib, (room.workers + 1) * _LEAST_KIB_PER_PARTICIPANT if room.workers else 0)
-    given = max(room.server_kib, min(max(needed_kib, floor), room.allowed_kib))
+    given = max(room.server_kib, min(max(needed_kib + int(needed_kib * _MARGIN), floor), room.allowed_kib))
     kept = {"needed_kib": needed_kib, "given_kib": given, "allowed_kib": max(room.allowed_kib, room.server_kib)}
     return Built(
         name=action.name, kind=action.index.kind, rows=rows, workers=room.workers, size_bytes=0, spilled=False, fell_back=False, **kept
@@ -217,11 +250,12 @@ def _count(connection: psycopg.Connection[Any], action: BuildIndex) -> int:
     return int(row[0]) if row else 0
 
 
-def _create(action: BuildIndex) -> sql.Composed:
+def _create(action: BuildIndex, live: bool) -> sql.Composed:
     settings = {name: value for name, value in action.index.model_dump().items() if name != "kind"}
     options = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in settings.items())
     return postgres.statement(
         "create_index",
+        concurrently=sql.SQL("CONCURRENTLY" if live else ""),
         index=sql.Identifier(action.name),
         **_place(action),
         method=sql.Identifier(action.index.kind),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -80,7 +80,7 @@ def load(connection: psycopg.Connection[Any], vector_set: VectorSet, memories: M
     connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(vector_set.table)))
 
 
-def search(connection: psycopg.Connection[Any], vector_set: VectorSet, queries: NDArray[np.float32], settings: dict[str, int]) -> Search:
+def search(connection: psycopg.Connection[Any], vector_set: VectorSet, queries: NDArray[np.float32], settings: Mapping[str, object]) -> Search:
     """Answer each query exactly and through the index, and compare; `settings` are the index's search settings.
 
     A neighbour counts as found when it is as near as the exact k-th: ties may come in any order.
@@ -88,25 +88,30 @@ def search(connection: psycopg.Connection[Any], vector_set: VectorSet, queries: 
     from pgvector.psycopg import register_vector
 
     register_vector(connection)
-    statement = _nearest(vector_set)
-    found = hits = 0
+    statement = nearest(vector_set)
+    wanted = hits = 0
     exact_ms, indexed_ms = [], []
-    served_by = _served_by(connection, statement, queries[0], settings)
+    index = served_by(connection, statement, queries[0], settings)
     for query in queries:
-        exact, milliseconds = _answers(connection, statement, query, {"enable_indexscan": "off"})
+        exact, milliseconds = answers(connection, statement, query, {"enable_indexscan": "off"})
         exact_ms.append(milliseconds)
-        near, milliseconds = _answers(connection, statement, query, {"enable_seqscan": "off", **settings})
+        near, milliseconds = answers(connection, statement, query, {"enable_seqscan": "off", **settings})
         indexed_ms.append(milliseconds)
-        found += len(exact)
-        hits += sum(1 for distance in near if distance <= exact[-1] + _TIE) if exact else 0
-    recall = min(1.0, hits / found) if found else 0.0
+        wanted += len(exact)
+        hits += found(near, exact)
+    recall = min(1.0, hits / wanted) if wanted else 0.0
     name = f"{vector_set.table}.{vector_set.column}"
     return Search(
-        name, round(recall, 4), vector_set.recall_floor, round(median(indexed_ms), 2), round(median(exact_ms), 2), served_by, len(queries)
+        name, round(recall, 4), vector_set.recall_floor, round(median(indexed_ms), 2), round(median(exact_ms), 2), index, len(queries)
     )
 
 
-def _nearest(vector_set: VectorSet) -> sql.Composed:
+def found(near: Sequence[float], exact: Sequence[float]) -> int:
+    """How many neighbours, by their distances, are as near as the exact k-th: ties may come in any order."""
+    return sum(1 for distance in near if distance <= exact[-1] + _TIE) if exact else 0
+
+
+def nearest(vector_set: VectorSet) -> sql.Composed:
     """The query that an application writes: the same cast and operator as the index, ascending, with a limit."""
     from psycopg import sql
 
@@ -117,12 +122,12 @@ def _nearest(vector_set: VectorSet) -> sql.Composed:
         order = sql.SQL("{}{} {} %(query)s{}").format(column, cast, operator, cast)
     else:
         order = sql.SQL("{} {} %(query)s").format(column, operator)
-    statement = sql.SQL("SELECT id, {} AS distance FROM {} ORDER BY {} LIMIT {}")
+    statement = sql.SQL("SELECT {} AS distance FROM {} ORDER BY {} LIMIT {}")
     return statement.format(order, sql.Identifier(vector_set.table), order, sql.Literal(NEIGHBOURS))
 
 
-def _answers(
-    connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: dict[str, Any]
+def answers(
+    connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: Mapping[str, object]
 ) -> tuple[list[float], float]:
     """The distances of the nearest neighbours, and the milliseconds that the query took."""
     from pgvector import Vector
@@ -131,10 +136,10 @@ def _answers(
         _set(connection, settings)
         started = time.perf_counter()
         rows = connection.execute(statement, {"query": Vector(query)}).fetchall()
-        return [row[1] for row in rows], (time.perf_counter() - started) * 1000
+        return [row[0] for row in rows], (time.perf_counter() - started) * 1000
 
 
-def _served_by(connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: dict[str, int]) -> str | None:
+def served_by(connection: psycopg.Connection[Any], statement: sql.Composed, query: Any, settings: Mapping[str, object]) -> str | None:
     """The index that the planner chooses; without this a recall of 1.0 may mean that no index was asked."""
     from pgvector import Vector
     from psycopg import sql
@@ -150,6 +155,6 @@ def _served_by(connection: psycopg.Connection[Any], statement: sql.Composed, que
     return None
 
 
-def _set(connection: psycopg.Connection[Any], settings: dict[str, Any]) -> None:
+def _set(connection: psycopg.Connection[Any], settings: Mapping[str, object]) -> None:
     for name, value in settings.items():
         connection.execute("SELECT set_config(%s, %s, true)", (name, str(value)))

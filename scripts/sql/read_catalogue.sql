@@ -12,7 +12,8 @@ WITH me AS (
   WHERE class.relkind IN ('r', 'p') AND class.relname = ANY (%(tables)s::text[])
 ), our_column AS (
   SELECT declared.table_name, declared.column_name, type.typname AS kind, nullif(attribute.atttypmod, -1) AS dimensions,
-         CASE WHEN relation.reltuples >= 0 OR pg_stat_get_live_tuples(relation.oid) > 0
+         -- An index that was made on the empty table has written down 0 rows; pages say better.
+         CASE WHEN relation.reltuples > 0 OR pg_stat_get_live_tuples(relation.oid) > 0 OR relation.reltuples = 0 AND pg_relation_size(relation.oid) = 0
               THEN greatest(relation.reltuples, pg_stat_get_live_tuples(relation.oid))::bigint END AS estimate,
          relation.relkind = 'p' AS partitioned, pg_get_userbyid(relation.relowner) AS owner, pg_has_role(relation.relowner, 'USAGE') AS owned,
          (SELECT option_value::int FROM pg_options_to_table(relation.reloptions) WHERE option_name = 'parallel_workers') AS parallel_workers
@@ -24,7 +25,8 @@ WITH me AS (
 ), vector_index AS (
   SELECT class.relname AS name, relation.relname AS table_name, method.amname AS method, operator_class.opcname AS operator_class,
          pg_get_indexdef(index.indexrelid, 1, true) AS expression, index.indpred IS NOT NULL AS partial,
-         coalesce(to_jsonb(class.reloptions), '[]') AS options, index.indisvalid, index.indisready, pg_relation_size(class.oid) AS size_bytes
+         coalesce(to_jsonb(class.reloptions), '[]') AS options, index.indisvalid, index.indisready, pg_relation_size(class.oid) AS size_bytes,
+         obj_description(class.oid, 'pg_class') AS comment
   FROM relation
   JOIN pg_index AS index ON index.indrelid = relation.oid
   JOIN pg_class AS class ON class.oid = index.indexrelid
@@ -88,7 +90,8 @@ SELECT jsonb_build_object(
   'columns', (SELECT coalesce(jsonb_agg(jsonb_build_object('table', table_name, 'column', column_name, 'kind', kind, 'dimensions', dimensions, 'rows', estimate,
                 'partitioned', partitioned, 'parallel_workers', parallel_workers, 'owner', owner, 'owned', owned)), '[]') FROM our_column),
   'indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'table', table_name, 'method', method, 'operator_class', operator_class,
-                'expression', expression, 'partial', partial, 'options', options, 'valid', indisvalid, 'ready', indisready, 'size_bytes', size_bytes)
+                'expression', expression, 'partial', partial, 'options', options, 'valid', indisvalid, 'ready', indisready, 'size_bytes', size_bytes,
+                'comment', comment)
                 ORDER BY name), '[]') FROM vector_index),
   'taken_names', (SELECT coalesce(jsonb_agg(relname), '[]') FROM pg_class JOIN application ON application.oid = relnamespace
                   WHERE relname = ANY (%(index_names)s::text[])),
@@ -96,5 +99,6 @@ SELECT jsonb_build_object(
   'roles', (SELECT jsonb_agg(jsonb_build_object('name', name, 'exists', present, 'login', login, 'administered', administered, 'settings', settings,
               'lacks_tables', lacks_tables, 'lacks_sequences', lacks_sequences, 'schemas_usable', schemas_usable, 'defaults', defaults)) FROM role),
   'database_settings', coalesce((SELECT to_jsonb(setconfig) FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = (SELECT oid FROM here)), '[]'),
-  'provenance', (SELECT oid IS NOT NULL FROM own_table)
+  'provenance', (SELECT oid IS NOT NULL FROM own_table),
+  'reembeddings', to_regclass(format('%%I.reembeddings', %(own_schema)s::text)) IS NOT NULL
 )

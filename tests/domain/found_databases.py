@@ -103,6 +103,14 @@ def after(found: Catalogue, action: Action) -> Catalogue:
             )
         case BuildIndex():
             return replace(found, indexes=(*found.indexes, index_of(action)), taken_names=found.taken_names | {action.name})
+        case steps.JudgeIndex(name=name, built=built):
+            proof = catalogue.Proof(recall=1.0, rows=20_000, built=built)
+            return replace(found, indexes=tuple(replace(each, proof=proof) if each.name == name else each for each in found.indexes))
+        case steps.RetireIndex(name=name):
+            return replace(found, indexes=tuple(index for index in found.indexes if index.name != name))
+        case steps.SwapIndex(new=new, name=name, aside=aside):
+            called = {new: name, **({name: aside} if aside else {})}
+            return replace(found, indexes=tuple(replace(each, name=called.get(each.name, each.name)) for each in found.indexes))
         case JoinBuild(pid=pid):
             return replace(found, builds=tuple(build for build in found.builds if build.pid != pid))
         case _:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from infra.domain import catalogue, reconcile, vectors
-from infra.domain.catalogue import Build, Index
+from infra.domain.catalogue import Build, Index, Proof
 from infra.domain.environment import Environment, IvfFlat
 from infra.domain.steps import BuildIndex, DropIndex, JoinBuild, Status
 from scripts.edges import stack_file
 from tests.domain.found_databases import about, actions, column_of, done, nothing, with_tables
+
+JUDGED = Proof(recall=0.99, rows=20_000, built=False)
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +60,17 @@ def test_refuses_a_column_that_cannot_be_indexed_as_declared(environment: Enviro
     ("changes", "status"),
     [
         ({}, Status.DONE),
-        ({"name": "made_by_hand"}, Status.DONE),
+        ({"name": "made_by_hand"}, Status.DO),
+        ({"name": "made_by_hand", "proof": JUDGED}, Status.DONE),
         ({"options": {}}, Status.DONE),
-        ({"options": {"m": 8, "ef_construction": 64}}, Status.NOTE),
-        ({"method": "ivfflat", "options": {"lists": 100}}, Status.NOTE),
+        ({"options": {"m": 8, "ef_construction": 64}}, Status.DO),
+        ({"method": "ivfflat", "options": {"lists": 100}}, Status.DO),
         ({"operator_class": "vector_l2_ops", "name": "other"}, Status.DO),
         ({"partial": True, "name": "other"}, Status.DO),
         ({"cast": ("halfvec", 1536), "operator_class": "halfvec_cosine_ops", "name": "other"}, Status.DO),
         ({"cast": ("vector", 1536), "name": "other"}, Status.DO),
-        ({"operator_class": "vector_l2_ops"}, Status.REFUSE),
+        ({"operator_class": "vector_l2_ops"}, Status.DO),
+        ({"operator_class": "vector_l2_ops", "partial": True}, Status.REFUSE),
     ],
 )
 def test_an_index_counts_by_what_it_stores_not_by_its_name(environment: Environment, changes: dict[str, object], status: Status) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.domain.environment import Environment, Hnsw, IvfFlat
+from infra.domain.environment import Environment, IvfFlat
 from infra.domain.steps import Status
 from scripts import post_provision
 from scripts.edges import memories, vector_tables
@@ -158,19 +158,6 @@ def test_an_empty_table_without_statistics_is_counted_before_lists_are_built(pro
         vector_tables.create_tables(connection, environment.vector_sets)
     report = bring(environment, database)
     assert statuses(report, "index") == [Status.WAIT]
-    assert not report.applied
-
-
-def test_an_index_with_other_settings_stays_and_is_told(prod: Environment, database: Database) -> None:
-    one = prod.model_copy(update={"vector_sets": prod.vector_sets[:1]})
-    bring(one, database)
-    fill(database, one, 50)
-    bring(one, database)
-    denser = one.model_copy(
-        update={"vector_sets": (one.vector_sets[0].model_copy(update={"index": Hnsw(kind="hnsw", m=24, ef_construction=96)}),)}
-    )
-    report = bring(denser, database)
-    assert statuses(report, "index") == [Status.NOTE]
     assert not report.applied
 
 

@@ -1,0 +1,2 @@
+-- Whether a column holds any vector.
+SELECT EXISTS (SELECT FROM {schema}.{table} WHERE {column} IS NOT NULL)
