@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from infra.domain import names, reconcile, sizing
+from infra.domain import build_order, names, reconcile, sizing
 from infra.domain.catalogue import Catalogue
 from infra.domain.environment import Environment
 from infra.domain.evolution import too_few
 from infra.domain.steps import BuildIndex, Evolution, JoinBuild, Status, Step
-from scripts.edges import database_steps, index_builds, index_evolution, postgres, screen
+from scripts.edges import build_preflight, database_steps, index_builds, index_evolution, postgres, screen
 from scripts.edges.exits import BAD, GOOD, REFUSED, Failure
 from scripts.edges.sessions import sessions as _sessions
 
@@ -163,7 +163,7 @@ def _apply(work: _Work) -> None:
         steps = [step for step in work.report.steps if step.action is not None]
         if work.report.refused or not steps:
             return
-        for step in steps:
+        for step in build_order.ordered(steps):
             _carry_out(work, step)
         work.look()
     left = [step.says for step in work.report.steps if step.action is not None]
@@ -196,7 +196,8 @@ def _carry_out(work: _Work, step: Step) -> None:
 def _build(work: _Work, step: Step, action: BuildIndex) -> None:
     environment = work.environment
     workers = sizing.parallel_maintenance_workers(environment)
-    room = index_builds.Room(sizing.build_memory_kib(environment), workers, work.catalogue.maintenance_work_mem_kib)
+    disk = build_preflight.disk_bytes(environment)
+    room = index_builds.Room(sizing.build_memory_kib(environment), workers, work.catalogue.maintenance_work_mem_kib, disk)
     with screen.progress(quiet=work.quiet) as bar:
         try:
             built = index_builds.build(work.connection, work.open, action, room, _telling(work, step, bar, action.vector_set.table))

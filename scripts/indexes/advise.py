@@ -55,9 +55,9 @@ def _asked(
 ) -> tuple[int | None, Rate | None]:
     """What the server says: the rows that the table holds, and the rate of a sample build where one is asked for."""
     from scripts.edges import sample_builds
-    from scripts.post_provision import _sessions
+    from scripts.edges.sessions import sessions
 
-    with _sessions(environment, **login)() as connection:
+    with sessions(environment, **login)() as connection:
         counted = sample_builds.rows_of(connection, vector_set)
         shape = _shape(vector_set, rows or counted or vector_set.expected_rows)
         if not sample:
