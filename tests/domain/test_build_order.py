@@ -5,7 +5,7 @@ from __future__ import annotations
 from infra.domain.build_order import ordered
 from infra.domain.environment import Environment, VectorSet
 from infra.domain.steps import BuildIndex, DropIndex, Status, Step
-from tests.builders import environment_values
+from tests.builders import build_environment
 
 
 def _build(vector_set: VectorSet, rows: int) -> Step:
@@ -15,7 +15,7 @@ def _build(vector_set: VectorSet, rows: int) -> Step:
 
 
 def test_the_largest_build_comes_first_and_after_everything_quick() -> None:
-    declared: Environment = environment_values()
+    declared: Environment = build_environment()
     first = declared.vector_sets[0]
     drop = Step(key="left over", status=Status.DO, says="drop", action=DropIndex(name="old_ccnew"))
     steps = [_build(first, 100), drop, _build(first, 10_000), _build(first, 1_000)]
