@@ -17,9 +17,9 @@ def ordered(steps: Iterable[Step]) -> list[Step]:
     return sorted(steps, key=_rank)
 
 
-def _rank(step: Step) -> int:
+def _rank(step: Step) -> tuple[bool, int]:
     action = step.action
     if not isinstance(action, BuildIndex):
-        return 0 if action is not None else -1
+        return False, 0
     vector_set = action.vector_set
-    return vectors.build_bytes(vector_set.expected_rows, vector_set, action.index)
+    return True, -vectors.build_bytes(vector_set.expected_rows, vector_set, action.index)

@@ -8,7 +8,7 @@ from typing import Any
 from infra.domain import names
 from infra.domain.environment import Environment
 from scripts.edges import postgres
-from scripts.edges.exits import USAGE, Failure
+from scripts.edges.exits import UNREACHABLE, USAGE, Failure
 
 
 def sessions(environment: Environment, dsn: str | None, password: str | None, entra: bool, user: str | None) -> Callable[[], Any]:
@@ -27,6 +27,17 @@ def sessions(environment: Environment, dsn: str | None, password: str | None, en
 
     def opened() -> Any:
         secret = postgres.entra_token() if entra else password
-        return postgres.connect(target, password=secret, user=user, sslmode=environment.database.sslmode)
+        try:
+            return postgres.connect(target, password=secret, user=user, sslmode=environment.database.sslmode)
+        except Failure as failure:
+            if failure.code is UNREACHABLE and dsn is None and environment.network.mode != "public":
+                raise _outside(environment) from failure
+            raise
 
     return opened
+
+
+def _outside(environment: Environment) -> Failure:
+    """What it mostly means that a private server does not answer: its name resolves, and its port is open, in its network alone."""
+    says = f"{environment.server.name} is private, and was not reached from here"
+    return Failure(UNREACHABLE, says, hint="run it inside the network, as a one-off container job: docs/guides/inside-the-network.md")

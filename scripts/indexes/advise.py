@@ -10,7 +10,8 @@ from infra.domain import index_advice, sizing
 from infra.domain.environment import Environment, Hnsw, VectorSet
 from infra.domain.index_advice import Advice, Candidate, Machine, Rate, Shape
 from scripts.edges import screen
-from scripts.edges.exits import BAD, GOOD, USAGE, Failure
+from scripts.edges.chosen_sets import chosen
+from scripts.edges.exits import BAD, GOOD
 
 _MIB = 20
 
@@ -38,16 +39,6 @@ def advise(
         for line in _lines(environment, found):
             screen.say(line)
     return BAD if broken else GOOD
-
-
-def chosen(environment: Environment, only: str | None) -> list[VectorSet]:
-    """The vector sets that are meant: all, those of a table, or the one of a table and column. Raises Failure for none."""
-    names = [f"{each.table}.{each.column}" for each in environment.vector_sets]
-    found = [each for each in environment.vector_sets if only in (None, each.table, f"{each.table}.{each.column}")]
-    if not found:
-        says = f"no vector set of {environment.name} is {only}" if only else f"{environment.name} declares no vector sets"
-        raise Failure(USAGE, says, hint=f"there are {', '.join(names)}" if names else "vector_sets in the stack file")
-    return found
 
 
 def _asked(

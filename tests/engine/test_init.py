@@ -38,7 +38,7 @@ class Project:
         """`agentmem init --stack dev`, with nobody at the keyboard."""
         command = [sys.executable, "-m", "scripts.cli", "init", "--stack", stack, *arguments]
         where = {"cwd": self.folder, "env": {**self.environment, **environment}, "timeout": 60}
-        return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, **where)  # type: ignore[call-overload]
+        return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, **where)
 
     def pulumi(self, *arguments: str) -> str:
         command = ["pulumi", *arguments, "--non-interactive"]

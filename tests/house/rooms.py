@@ -16,6 +16,7 @@ HEAVY = (
     "psycopg",
     "pgvector",
     "numpy",
+    "matplotlib",
     "grpc",
     "google",
     "trustme",
@@ -118,6 +119,17 @@ VERB = Room(
     never=PROCESSES,
     heavy_late=True,
 )
+# A group of verbs with their options; what a verb of the group needs of another verb is handed to it.
+GROUP = Room(
+    name="group of verbs",
+    files=("scripts/indexes/commands.py", "scripts/options.py"),
+    ours=("infra.domain", "scripts"),
+    others=("typer",),
+    never=PROCESSES,
+    heavy_late=True,
+)
+# The verb that brings an environment up walks through the doctor and post-provision.
+UP = Room(name="up", files=("scripts/up.py",), ours=("infra.domain", "scripts"), never=("scripts.local_azure", *PROCESSES), heavy_late=True)
 # The verbs that know the local Azure: one walks through the others on it, the other runs anybody's command on it.
 REHEARSE = Room(
     name="rehearse",
@@ -164,6 +176,7 @@ EDGES = Room(
         "psycopg",
         "pgvector",
         "numpy",
+        "matplotlib",
         "grpc",
         "google",
         "yaml",
@@ -184,7 +197,23 @@ LOCAL_AZURE = Room(
 PACKAGES = Room(name="package", files=("infra/__init__.py", "scripts/__init__.py"), ours=(), never=("infra", "scripts"))
 
 # The first room that holds a file is its room.
-ROOMS = (PACKAGES, DOMAIN, SETTINGS, COMPONENTS, PROGRAM, POLICY, LIGHT_EDGES, EDGES, LOCAL_AZURE, CLI, DOCUMENTS, REHEARSE, VERB)
+ROOMS = (
+    PACKAGES,
+    DOMAIN,
+    SETTINGS,
+    COMPONENTS,
+    PROGRAM,
+    POLICY,
+    LIGHT_EDGES,
+    EDGES,
+    LOCAL_AZURE,
+    CLI,
+    GROUP,
+    UP,
+    DOCUMENTS,
+    REHEARSE,
+    VERB,
+)
 
 
 def room_of(path: str) -> Room | None:
