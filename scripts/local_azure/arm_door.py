@@ -14,12 +14,14 @@ import socket
 import ssl
 import threading
 import uuid
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from scripts.local_azure.arm_links import Links
 from scripts.local_azure.arm_routes import Cloud, Reply, Request, Routes
+from scripts.local_azure.identity_door import OBJECT_ID
 from scripts.local_azure.refusal import ConnectionLost, Refusal, internal_error
 from scripts.local_azure.tokens import BadToken, TokenOffice
 
@@ -44,6 +46,8 @@ _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "x-cache": "CONFIG_NOCACHE",
 }
+# Which of ARM's own regions answered, of which clients take no notice.
+_REGION = "canadacentral"
 # A server's body is some 2 kB; ARM itself stops at 4 MB.
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
 
@@ -77,7 +81,9 @@ class ArmDoor:
             self._authenticate(authorization)
             # az's generic commands leave a part of the path empty, and ARM does not mind.
             path = re.sub("/{2,}", "/", unquote(parts.path)).rstrip("/")
-            return self._routes.answer(Request(method, path, query.get("api-version", ""), _parsed(content), query.get("$filter", "")))
+            asked = Request(method, path, query.get("api-version", ""), _parsed(content), query.get("$filter", ""))
+            reply = self._routes.answer(asked)
+            return replace(reply, headers={**reply.headers, **self._identifier()}) if _identified(method, path) else reply
         except Refusal as refused:
             return _refused(refused)
         except ConnectionLost:
@@ -85,6 +91,9 @@ class ArmDoor:
         except Exception:
             log.exception("%s %s failed", method, parts.path)
             return _refused(internal_error())
+
+    def _identifier(self) -> dict[str, str]:
+        return {"x-ms-operation-identifier": f"tenantId={self._office.tenant},objectId={OBJECT_ID}/{_REGION}/{uuid.uuid4()}"}
 
     def _authenticate(self, authorization: str | None) -> None:
         kind, _, token = (authorization or "").partition(" ")
@@ -169,6 +178,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _handler(door: ArmDoor) -> type[_Handler]:
     return type("Handler", (_Handler,), {"door": door})
+
+
+def _identified(method: str, path: str) -> bool:
+    """Whether the answer names its operation: the service's own do, but for the reading of servers (wire/server.md 12)."""
+    _, found, below = path.lower().partition("/providers/microsoft.dbforpostgresql/")
+    return bool(found) and not (method == "GET" and re.fullmatch(r"flexibleservers(/[^/]+)?", below))
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
