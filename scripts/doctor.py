@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from infra.domain import names, offer
+from infra.domain import names, offer, rights
+from infra.domain.azure import skus
 from infra.domain.environment import Environment
 from infra.domain.problem import Invalid
 from scripts.edges import arm, doctor_probe, screen, stack_file
@@ -20,7 +21,10 @@ PULUMI = (3, 244, 0)
 INSTALL = "install Pulumi 3.244 or newer, or for a trial on this machine: make tools"
 LOGIN = "pulumi login, or pulumi login --local for a trial"
 SUBSCRIBE = 'export ARM_SUBSCRIPTION_ID="$(az account show --query id --output tsv)"'
-RIGHTS = 'az role assignment create --role Contributor --assignee WHO --scope "/subscriptions/$ARM_SUBSCRIPTION_ID"'
+ASSIGN = 'az role assignment create --role "{}" --assignee WHO --scope "/subscriptions/$ARM_SUBSCRIPTION_ID"'
+RIGHTS = ASSIGN.format("Contributor")
+# A Contributor may not lock; this role may do nothing else, an Owner and a User Access Administrator may too.
+LOCKS = ASSIGN.format("Locks Contributor")
 # What the program's resources belong to; those of the network only where there is one.
 PROVIDERS = ("Microsoft.DBforPostgreSQL", "Microsoft.OperationalInsights", "Microsoft.Insights")
 NETWORK = "Microsoft.Network"
@@ -120,8 +124,11 @@ def _cloud(environment: Environment) -> Iterator[Row]:
     wanted = PROVIDERS if environment.network.mode == "public" else (*PROVIDERS, NETWORK)
     for namespace in wanted:
         yield from _asked(namespace, partial(_provider, azure, namespace))
+    yield from _asked("rights", partial(_rights, azure, environment))
     yield from _asked("server name", partial(_server_name, azure, environment))
     yield from _asked("region", partial(_region, azure, environment))
+    yield from _asked("quota", partial(_quota, azure, environment))
+    yield from _asked("replica", partial(_replica, azure, environment))
 
 
 def _asked(name: str, ask: Callable[[], list[Row]]) -> list[Row]:
@@ -144,21 +151,51 @@ def _provider(azure: doctor_probe.Azure, namespace: str) -> list[Row]:
     return [_row(namespace, state == "Registered", state, f"az provider register --namespace {namespace} --wait")]
 
 
+def _rights(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:
+    lacking = rights.lacking(environment, azure.grants(names.resource_group(environment)))
+    asked = sum(1 for _ in rights.wanted(environment))
+    says = f"not allowed: {', '.join(lacking)}" if lacking else f"{asked} of {asked} operations are allowed"
+    return [_row("rights", not lacking, says, LOCKS if lacking == (rights.LOCKS,) else RIGHTS)]
+
+
 def _server_name(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:
-    name = environment.server.name
+    name, facts = environment.server.name, _own_server(environment)
+    if facts is not None:
+        return [_row("server name", True, f"{name} is ours already, {facts.state}")]
+    refusal = azure.name_refusal(name)
+    mends = f"agentmem init --stack {environment.name} --name ANOTHER; a deleted server keeps its name for days"
+    return [_row("server name", refusal is None, refusal or f"{name} is free", mends)]
+
+
+def _own_server(environment: Environment) -> arm.ServerFacts | None:
+    """The environment's server as it is now, None before the first up."""
     try:
-        facts = arm.connect().server(names.resource_group(environment), name)
+        return arm.connect().server(names.resource_group(environment), environment.server.name)
     except Failure as failure:
         if failure.code is not BAD:
             raise
-        refusal = azure.name_refusal(name)
-        return [_row("server name", refusal is None, refusal or f"{name} is free", "another server.name in the stack file")]
-    return [_row("server name", True, f"{name} is ours already, {facts.state}")]
+        return None
 
 
 def _region(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:
-    held = offer.hold(environment, azure.offer(environment.location))
-    return [_row(each.subject, each.ok, each.fact, each.hint) for each in held]
+    return _held(offer.hold(environment, azure.offer(environment.location)))
+
+
+def _quota(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:
+    """What an existing server takes of the quota is its own, and is asked for again in the sum."""
+    facts = _own_server(environment)
+    sku = skus.find(facts.sku) if facts is not None else None
+    had = sku.vcores * (2 if facts is not None and facts.availability_mode != "Disabled" else 1) if sku is not None else 0
+    return _held(offer.hold_quota(environment, azure.usages(environment.location), had=had))
+
+
+def _replica(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:
+    replica = environment.replica
+    return _held(offer.hold_replica(environment, azure.offer(replica.location))) if replica is not None else []
+
+
+def _held(held: Iterable[offer.Held]) -> list[Row]:
+    return [Row(name=each.subject, ok=each.ok, detail=each.fact, critical=each.critical, hint=each.hint) for each in held]
 
 
 def _row(name: str, ok: bool, detail: str, hint: str = "") -> Row:

@@ -43,6 +43,8 @@ def init(
     stack: str, folder: Path, *, name: str | None, secrets_provider: str | None, dry_run: bool, as_json: bool, ask: Ask = typed
 ) -> int:
     """Make what is missing of a stack. Returns the exit code; raises Failure and Invalid."""
+    if not dry_run:
+        stack_seal.mend(folder / f"Pulumi.{stack}.yaml")
     loaded = stack_file.load(stack, folder)
     if loaded.environment is None:
         raise Invalid(loaded.problems)

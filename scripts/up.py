@@ -21,7 +21,7 @@ from infra.domain.environment import Environment
 from infra.domain.problem import Invalid, Severity
 from scripts import doctor
 from scripts.edges import arm, capture, pulumi_cli, screen, stack_file
-from scripts.edges.exits import GOOD, REFUSED, UNREACHABLE, Exit, Failure
+from scripts.edges.exits import BUSY, GOOD, REFUSED, UNREACHABLE, Exit, Failure
 from scripts.edges.phases import Phases
 from scripts.edges.pulumi_stacks import Stacks
 
@@ -29,6 +29,7 @@ from scripts.edges.pulumi_stacks import Stacks
 ASKED = frozenset(Danger) - {Danger.HARMLESS, Danger.COSTS_MORE}
 FATAL = frozenset({Danger.DATA_LOSS})
 _INSIDE = "run it inside the network: docs/guides/inside-the-network.md"
+_FIREWALL = "let this machine's address in: network.firewall in the stack file"
 _SHOWN = 20
 Ask = Callable[[str], str]
 
@@ -82,7 +83,8 @@ def _doctor(run: Up) -> None:
         if wrong:
             more = f", and {len(wrong) - 1} more: agentmem doctor --stack {run.environment.name}" if wrong[1:] else ""
             raise Failure(REFUSED, f"{wrong[0].name}: {wrong[0].detail}{more}", hint=wrong[0].hint)
-        done(f"{len(rows)} of {len(rows)} are as they should be")
+        told = [f"{row.name}: {row.detail}" for row in rows if not row.ok]
+        done("; ".join([f"{len(rows) - len(told)} of {len(rows)} are as they should be", *told]))
 
 
 def _check(run: Up) -> None:
@@ -139,17 +141,34 @@ def _up(run: Up) -> None:
         def hear(event: pulumi_cli.Event) -> None:
             bar.update(task, advance=1 if event.kind == "done" else 0, description=f"{event.step.operation} {event.name}")
 
-        changed = pulumi_cli.up(run.stacks.command, run.stacks.environment, run.folder, run.environment.name, hear)
+        try:
+            changed = pulumi_cli.up(run.stacks.command, run.stacks.environment, run.folder, run.environment.name, hear)
+        except Failure as failure:
+            raise _locked(failure, run.environment.name) from failure
         done(", ".join(f"{number} {operation}" for operation, number in sorted(changed.items())) or "nothing to do")
+
+
+def _locked(failure: Failure, stack: str) -> Failure:
+    """Two ups at once are no fault of either: who holds the lock is said, and how to take it from somebody who is gone."""
+    _, locked, whose = failure.fact.partition("currently locked")
+    if not locked:
+        return failure
+    who = whose.rpartition("created by ")[2].strip()
+    return Failure(BUSY, f"{stack} is locked by {who}", hint=f"wait for it; if it is gone: pulumi cancel --stack {stack}, then again")
 
 
 def _healthy(run: Up) -> None:
     environment = run.environment
-    with run.phases.phase("server") as done:
+    with run.phases.phase("server") as done, screen.progress(quiet=run.phases.quiet) as bar:
         azure, group, name = arm.connect(), names.resource_group(environment), environment.server.name
-        facts = azure.wait_ready(group, name)
+        task = bar.add_task(name, total=None)
+
+        def watch(state: str) -> None:
+            bar.update(task, description=f"{name}: {state}")
+
+        facts = azure.wait_ready(group, name, watch=watch)
         if environment.availability.mode != "Disabled":
-            facts = azure.wait_healthy(group, name)
+            facts = azure.wait_healthy(group, name, watch=watch)
         standby = f", standby in zone {facts.standby_zone} {facts.availability_state.lower()}" if facts.standby_zone else ""
         waiting = azure.pending_restart(group, name)
         restart = f"; {len(waiting)} parameters wait: agentmem restart --stack {environment.name} --if-pending" if waiting else ""
@@ -168,11 +187,13 @@ def _post_provision(run: Up) -> None:
         try:
             report = post_provision.bring(environment, password=password, entra=not environment.access.password, quiet=run.phases.quiet)
         except Failure as failure:
-            if failure.code is not UNREACHABLE:
+            # What Azure's firewall says of an address that it does not let in.
+            shut_out = "no pg_hba.conf entry" in failure.fact
+            if failure.code is not UNREACHABLE and not shut_out:
                 raise
-            where = _INSIDE if environment.network.mode != "public" else "allow this machine's address: network.firewall"
+            where = _INSIDE if environment.network.mode != "public" else f"{_FIREWALL}, then agentmem up again"
             done(f"{failure.fact}; {where}", False)
-            run.code = UNREACHABLE
+            run.code = failure.code
         else:
             done(report.summary, report.ok)
             run.code = GOOD if report.ok else REFUSED

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from infra.domain.azure import skus
 from infra.domain.environment import Environment
 
+# How Azure calls the quota over all sizes of a region.
+CORES = "cores"
+_FAMILY = re.compile(r"Standard_([A-Z])\d+(?:-\d+)?([a-z]*)(?:_(v\d+))?")
 # A person picks from a handful; the whole list of a region has more than a hundred sizes.
 _NEAR = 6
 
@@ -34,12 +39,25 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """One thing that an environment asks of its region: whether it is offered, the fact in words, and what to change if not."""
+    """One thing that an environment asks of its region: whether it is offered, the fact in words, and what to change if not.
+
+    Only what is critical and not offered stops an `up`.
+    """
 
     subject: str
     ok: bool
     fact: str
     hint: str = ""
+    critical: bool = True
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One quota of a region: how many vCores the servers there have, of how many that they may have."""
+
+    name: str
+    used: int
+    limit: int
 
 
 def hold(environment: Environment, offer: Offer) -> tuple[Held, ...]:
@@ -50,12 +68,66 @@ def hold(environment: Environment, offer: Offer) -> tuple[Held, ...]:
     return tuple(_held(environment, offer))
 
 
+def hold_replica(environment: Environment, offer: Offer) -> tuple[Held, ...]:
+    """What the read replica asks of its own region, which may be another than the server's."""
+    replica = environment.replica
+    if replica is None:
+        return ()
+    sku = replica.sku
+    if offer.restricted:
+        fact, hint = f"{offer.location} is restricted for this subscription", "ask Azure support for access, or another replica.location"
+        return (Held(subject="replica", ok=False, fact=fact, hint=hint),)
+    missing = [
+        what
+        for what, there in ((sku, sku in offer.skus), (_version(environment), str(environment.server.version) in offer.versions))
+        if not there
+    ]
+    hint = f"replica.sku: {_near(sku, offer)}, or another replica.location"
+    return (_one("replica", not missing, " and ".join(missing) or sku, offer, hint),)
+
+
+def hold_quota(environment: Environment, usages: Iterable[Usage], *, had: int = 0) -> tuple[Held, ...]:
+    """Whether the region's quotas leave room for the server and its standby; `had` vCores are the server's own already.
+
+    Whether a standby counts is documented nowhere: a quota that has room for the server alone is told, and stops nothing.
+    """
+    sku = skus.find(environment.server.sku)
+    told = {usage.name.lower(): usage for usage in usages}
+    if sku is None:
+        return ()
+    both = 2 if environment.availability.mode != "Disabled" else 1
+    named = (told.get(name.lower()) for name in (CORES, family(sku.name)))
+    asked = sorted((usage for usage in named if usage is not None), key=lambda usage: usage.limit - usage.used)
+    if not asked:
+        return (Held(subject="quota", ok=False, critical=False, fact=f"Azure tells none for {environment.location}"),)
+    tightest = asked[0]
+    free = tightest.limit - tightest.used + had
+    fact = f"{tightest.name}: {tightest.used} of {tightest.limit} used in {environment.location}, {sku.vcores} wanted"
+    fact += f", {sku.vcores * both} with the standby" if both > 1 else ""
+    hint = "a smaller server.sku, or more of it: Azure portal, Help + support, Service and subscription limits (quotas)"
+    ok = free >= sku.vcores * both
+    return (Held(subject="quota", ok=ok, critical=free < sku.vcores or ok, fact=fact, hint="" if ok else hint),)
+
+
+def family(sku: str) -> str:
+    """How Azure calls the quota of a size's family: Standard_D2s_v3 counts in standardDSv3Family."""
+    match = _FAMILY.fullmatch(sku)
+    if match is None:
+        return sku
+    letter, letters, version = match[1], match[2].upper(), match[3] or ""
+    # The first Burstable generation is one family, whatever memory a size has.
+    return "standardBSFamily" if letter == "B" and not version else f"standard{letter}{letters}{version}Family"
+
+
+def _version(environment: Environment) -> str:
+    return f"PostgreSQL {environment.server.version}"
+
+
 def _held(environment: Environment, offer: Offer) -> Iterator[Held]:
     server = environment.server
-    yield _one("version", str(server.version) in offer.versions, f"PostgreSQL {server.version}", offer, f"one of {_list(offer.versions)}")
+    yield _one("version", str(server.version) in offer.versions, _version(environment), offer, f"one of {_list(offer.versions)}")
     sku = offer.skus.get(server.sku)
-    family = [name for name in offer.skus if name.startswith(server.sku.partition("_v")[0][:10])]
-    yield _one("sku", sku is not None, server.sku, offer, f"server.sku: {_list(family[:_NEAR] or list(offer.skus)[:_NEAR])}, …")
+    yield _one("sku", sku is not None, server.sku, offer, f"server.sku: {_near(server.sku, offer)}")
     if sku is not None:
         yield _zones(environment, offer, sku)
         yield _mode(environment, offer, sku)
@@ -82,6 +154,12 @@ def _mode(environment: Environment, offer: Offer, sku: OfferedSku) -> Held:
     offered = mode in sku.modes and (mode != "ZoneRedundant" or offer.zone_redundant)
     what = f"{mode} high availability for {environment.server.sku}"
     return _one("high availability", offered, what, offer, f"availability.mode: one of Disabled, {_list(sku.modes)}, or another location")
+
+
+def _near(sku: str, offer: Offer) -> str:
+    """A few sizes that are offered, of the same letter if there are any."""
+    alike = [name for name in offer.skus if name.startswith(sku.partition("_v")[0][:10])]
+    return f"{_list(alike[:_NEAR] or list(offer.skus)[:_NEAR])}, …"
 
 
 def _one(subject: str, ok: bool, what: str, offer: Offer, hint: str) -> Held:

@@ -32,6 +32,7 @@ READY_SECONDS = 1800.0
 RESTART_SECONDS = 600.0
 # The distance at which the CLI polls a server is 15 to 60 s; a GET costs nothing, so the short end.
 POLL_SECONDS = 15.0
+Watch = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class ServerFacts:
     retention_days: int
     geo_redundant: bool
     earliest_restore: str | None
+
+
+def _nobody(state: str) -> None:
+    """Hears a state and does nothing."""
 
 
 class Arm:
@@ -96,23 +101,27 @@ class Arm:
                 raise Failure(BUSY, f"has not restarted within {seconds:.0f} s", where=name, hint="Azure goes on with it; look again later")
             poller.result()
 
-    def wait_ready(self, resource_group: str, name: str, seconds: float = READY_SECONDS, poll_seconds: float = POLL_SECONDS) -> ServerFacts:
-        """The facts once the server is Ready. Raises Failure (BUSY) if it is not within `seconds`."""
-        return self._wait(resource_group, name, "Ready", lambda facts: facts.state, seconds, poll_seconds)
+    def wait_ready(
+        self, resource_group: str, name: str, seconds: float = READY_SECONDS, poll_seconds: float = POLL_SECONDS, watch: Watch = _nobody
+    ) -> ServerFacts:
+        """The facts once the server is Ready. Raises Failure (BUSY) if it is not within `seconds`; `watch` hears every state before."""
+        return self._wait(resource_group, name, "Ready", lambda facts: facts.state, seconds, poll_seconds, watch)
 
     def wait_healthy(
-        self, resource_group: str, name: str, seconds: float = READY_SECONDS, poll_seconds: float = POLL_SECONDS
+        self, resource_group: str, name: str, seconds: float = READY_SECONDS, poll_seconds: float = POLL_SECONDS, watch: Watch = _nobody
     ) -> ServerFacts:
-        """The facts once the standby is Healthy. Raises Failure (BUSY) if it is not within `seconds`."""
-        return self._wait(resource_group, name, "Healthy", lambda facts: facts.availability_state, seconds, poll_seconds)
+        """The facts once the standby is Healthy. Raises Failure (BUSY) if it is not within `seconds`; `watch` hears every state before."""
+        return self._wait(resource_group, name, "Healthy", lambda facts: facts.availability_state, seconds, poll_seconds, watch)
 
     def _wait(
-        self, group: str, name: str, wanted: str, state: Callable[[ServerFacts], str], seconds: float, poll_seconds: float
+        self, group: str, name: str, wanted: str, state: Callable[[ServerFacts], str], seconds: float, poll_seconds: float, watch: Watch
     ) -> ServerFacts:
         end = time.monotonic() + seconds
         while (found := state(facts := self.server(group, name))) != wanted:
+            watch(found)
             if time.monotonic() >= end:
-                raise Failure(BUSY, f"is {found}, not {wanted}, after {seconds:.0f} s", where=name, hint="try again later")
+                what = "" if wanted == "Ready" else "its standby "
+                raise Failure(BUSY, f"{what}is {found}, not {wanted}, after {seconds:.0f} s", where=name, hint="try again later")
             time.sleep(poll_seconds)
         return facts
 

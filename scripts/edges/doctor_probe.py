@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.domain.offer import Offer, OfferedSku
+from infra.domain.offer import Offer, OfferedSku, Usage
+from infra.domain.rights import Grant
 from scripts.edges import arm, pulumi_cli
 from scripts.edges.exits import BAD, CONFIGURATION, Failure
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _SECONDS = 30.0
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)\S*")
 # ARM's own resource kinds have api-versions of their own.
-_SUBSCRIPTIONS, _PROVIDERS = "2022-12-01", "2021-04-01"
+_SUBSCRIPTIONS, _PROVIDERS, _PERMISSIONS = "2022-12-01", "2021-04-01", "2022-04-01"
 SERVERS = "Microsoft.DBforPostgreSQL/flexibleServers"
 
 
@@ -91,6 +92,28 @@ class Azure:
         if whole is None:
             raise Failure(BAD, "offers nothing to this subscription", where=location)
         return _offer(location, whole)
+
+    def usages(self, location: str) -> tuple[Usage, ...]:
+        """The quotas of a region, in vCores."""
+        with arm.classified(location):
+            found = list(self._client.quota_usages.list(location))
+        return tuple(Usage(str(each.name.value), each.current_value or 0, each.limit or 0) for each in found if each.name is not None)
+
+    def grants(self, resource_group: str) -> tuple[Grant, ...]:
+        """What the caller's roles allow in a resource group; in the subscription, as long as the group is not there."""
+        scope = f"/subscriptions/{self._subscription}"
+        try:
+            told = self._permissions(f"{scope}/resourceGroups/{resource_group}")
+        except Failure as failure:
+            if failure.code is not BAD:
+                raise
+            told = self._permissions(scope)
+        return tuple(Grant(tuple(each.get("actions") or ()), tuple(each.get("notActions") or ())) for each in told)
+
+    def _permissions(self, scope: str) -> list[dict[str, Any]]:
+        path = f"{scope}/providers/Microsoft.Authorization/permissions"
+        listed: list[dict[str, Any]] = self._get(path, _PERMISSIONS, "rights")["value"]
+        return listed
 
     def _get(self, path: str, version: str, where: str) -> dict[str, Any]:
         from azure.core.rest import HttpRequest

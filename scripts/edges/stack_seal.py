@@ -53,12 +53,37 @@ def sealed(text: str, seal: Seal) -> str:
 
 @contextlib.contextmanager
 def layout_kept(path: Path) -> Iterator[None]:
-    """Whatever Pulumi makes of the file inside the block, afterwards it is as before, with Pulumi's own keys and the password."""
+    """Whatever Pulumi makes of the file inside the block, afterwards it is as before, with Pulumi's own keys and the password.
+
+    How it was is kept beside it meanwhile: if this process is killed, `mend` brings it back.
+    """
     before = path.read_text(encoding="utf-8")
-    yield
-    after = path.read_text(encoding="utf-8")
-    if after != before:
+    write(_kept(path), before)
+    try:
+        yield
+    finally:
+        mend(path)
+
+
+def mend(path: Path) -> None:
+    """Give a file back the layout that a block of `layout_kept` left behind; one that somebody has edited since stays as it is."""
+    kept = _kept(path)
+    if not kept.exists():
+        return
+    before, after = kept.read_text(encoding="utf-8"), path.read_text(encoding="utf-8")
+    if after != before and _values(after) == _values(before):
         write(path, sealed(stripped(before), seal_of(after)))
+    kept.unlink()
+
+
+def _values(text: str) -> dict[str, object]:
+    """What a stack file says, but for Pulumi's own keys. Pulumi writes an empty text for a key without a value."""
+    config = (yaml.safe_load(stripped(text)) or {}).get("config") or {}
+    return {key: "" if value is None else value for key, value in config.items()}
+
+
+def _kept(path: Path) -> Path:
+    return path.with_name(f".{path.name}.layout")
 
 
 def write(path: Path, text: str) -> None:

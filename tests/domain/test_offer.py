@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.domain.environment import Environment
-from infra.domain.offer import Offer, OfferedSku, hold
+from infra.domain.offer import CORES, Offer, OfferedSku, Usage, family, hold, hold_quota
 from scripts.edges.stack_file import read
 
 SIZE = "Standard_D2s_v3"
@@ -72,3 +72,35 @@ def test_a_server_without_a_standby_asks_for_one_zone_alone(root: Path) -> None:
         geo_backup=dev.backup.geo_redundant,
     )
     assert lacks(dev, offer) == []
+
+
+@pytest.mark.parametrize(
+    ("sku", "name"),
+    [
+        ("Standard_D2s_v3", "standardDSv3Family"),
+        ("Standard_D4ads_v5", "standardDADSv5Family"),
+        ("Standard_E20ds_v4", "standardEDSv4Family"),
+        ("Standard_B1ms", "standardBSFamily"),
+        ("Standard_B2s", "standardBSFamily"),
+    ],
+)
+def test_a_size_counts_in_the_quota_of_its_family(sku: str, name: str) -> None:
+    assert family(sku) == name
+
+
+@pytest.mark.parametrize(
+    ("usages", "had", "ok", "stops"),
+    [
+        ((), 0, False, False),
+        ((Usage("standardESv3Family", 10, 10),), 0, False, False),
+        ((Usage(CORES, 6, 10),), 0, True, False),
+        ((Usage(CORES, 7, 10),), 0, False, False),
+        ((Usage(CORES, 9, 10),), 0, False, True),
+        ((Usage(CORES, 0, 100), Usage("standarddsv3family", 9, 10)), 0, False, True),
+        ((Usage(CORES, 10, 10),), 4, True, False),
+    ],
+)
+def test_the_tightest_quota_decides(prod: Environment, usages: tuple[Usage, ...], had: int, ok: bool, stops: bool) -> None:
+    """Two vCores for the server, two for its standby; what the server has already is its own."""
+    (held,) = hold_quota(prod, usages, had=had)
+    assert (held.ok, held.critical and not held.ok) == (ok, stops)

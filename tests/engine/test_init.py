@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.edges import stack_file
-from tests.engine.installation import ROOT
+from tests.engine.installation import ROOT, Engine
 
 FILE, KEY = "Pulumi.dev.yaml", "agent-memory:administrator_password"
 
@@ -121,3 +122,56 @@ def test_without_an_engine_nothing_is_touched(project: Project, tmp_path: Path) 
     assert refused.returncode == 3
     assert "no pulumi on PATH" in refused.stderr
     assert project.text == before
+
+
+# Stands before the real engine: at one of its commands it kills whoever called it, before or after that command has done its work.
+DEADLY = """#!/bin/sh
+if [ "$1 $2" != "{command}" ]; then exec "{pulumi}" "$@"; fi
+if [ {moment} = after ]; then "{pulumi}" "$@"; fi
+kill -9 $PPID
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("command", ["stack init", "config set"])
+def test_killed_at_any_step_the_next_run_finishes_it(project: Project, pulumi: Engine, tmp_path: Path, command: str, moment: str) -> None:
+    deadly = tmp_path / "deadly"
+    deadly.mkdir()
+    (deadly / "pulumi").write_text(DEADLY.format(command=command, moment=moment, pulumi=pulumi.command), encoding="utf-8")
+    (deadly / "pulumi").chmod(0o755)
+    shipped = project.text
+    killed = project.init("--name", "memory-of-ours", PATH=f"{deadly}{os.pathsep}{project.environment['PATH']}")
+    assert killed.returncode == -signal.SIGKILL
+    had = project.pulumi("config", "get", KEY, "--stack", "dev") if "secure:" in project.text else None
+    finished = project.init()
+    assert finished.returncode == 0, finished.stderr
+    assert stack_file.load("dev", project.folder).password_is_set
+    assert len(project.pulumi("config", "get", KEY, "--stack", "dev").strip()) == 24
+    assert had in (None, project.pulumi("config", "get", KEY, "--stack", "dev"))
+    assert project.text.startswith(shipped.replace("zepmem-dev", "memory-of-ours")), "lines and comments are as they were"
+    assert not list(project.folder.glob(".Pulumi*")), "nothing is left behind"
+    assert "nothing was to be done" in project.init().stdout
+
+
+def test_what_somebody_edits_after_a_kill_stays(project: Project) -> None:
+    stale = project.folder / f".{FILE}.layout"
+    stale.write_text(project.text, encoding="utf-8")
+    (project.folder / FILE).write_text(project.text.replace("session_days: ", "session_days: 1"), encoding="utf-8")
+    edited = project.text
+    assert project.init("--name", "memory-of-ours").returncode == 0
+    assert project.text.startswith(edited.replace("zepmem-dev", "memory-of-ours"))
+    assert not stale.exists()
+
+
+def test_the_password_is_in_no_argument(project: Project, pulumi: Engine, tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    listening = tmp_path / "listening"
+    listening.mkdir()
+    (listening / "pulumi").write_text(
+        f'#!/bin/sh\necho "$@" >> "{heard}"\nenv >> "{heard}"\nexec "{pulumi.command}" "$@"\n', encoding="utf-8"
+    )
+    (listening / "pulumi").chmod(0o755)
+    assert project.init(PATH=f"{listening}{os.pathsep}{project.environment['PATH']}").returncode == 0
+    told = heard.read_text(encoding="utf-8")
+    assert "config set --secret" in told
+    assert project.pulumi("config", "get", KEY, "--stack", "dev").strip() not in told

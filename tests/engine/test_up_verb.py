@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from tests.engine.conftest import Terminal
+
+SERVER = "zepmem-prod"
 
 
 def _up(terminal: Terminal, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
@@ -80,3 +83,71 @@ def test_what_the_doctor_finds_stops_it_before_the_preview(served: Terminal) -> 
     assert refused.returncode == 5
     assert "subscription: " in refused.stderr
     assert "preview" not in refused.stdout
+
+
+# Somebody presses Ctrl-C as soon as the server of dev is there; its databases and parameters are not.
+SOMEBODY_INTERRUPTS = """
+import pathlib, signal, subprocess, sys, time
+cloud = pathlib.Path(sys.argv[1])
+child = subprocess.Popen(["agentmem", "up", "--stack", "dev", "--yes"])
+while "flexibleservers/zepmem-dev" not in cloud.read_text().lower() and child.poll() is None:
+    time.sleep(0.05)
+child.send_signal(signal.SIGINT)
+sys.exit(child.wait())
+"""
+# As another up of dev, on another machine, holds the stack.
+SOMEBODY_ELSE = """
+folder="${PULUMI_BACKEND_URL#file://}/.pulumi/locks/organization/agent-memory/dev"
+mkdir -p "$folder"
+echo '{"pid": 1, "username": "somebody", "hostname": "elsewhere", "timestamp": "2026-01-01T00:00:00Z"}' > "$folder/1.json"
+agentmem up --stack dev --yes
+code=$?
+rm "$folder/1.json"
+exit $code
+"""
+
+
+def test_a_stack_that_somebody_else_works_on_is_busy_and_not_touched(first: dict[str, Any], served: Terminal) -> None:
+    refused = served.run("sh", "-c", SOMEBODY_ELSE)
+    assert refused.returncode == 6, refused.stdout + refused.stderr
+    assert "dev is locked by somebody@elsewhere (pid 1)" in refused.stderr
+    assert "hint: wait for it; if it is gone: pulumi cancel --stack dev, then again" in refused.stderr
+    assert "zepmem-dev" not in (served.state / "cloud.json").read_text(encoding="utf-8")
+
+
+def test_an_up_that_was_broken_off_is_finished_by_the_next_one(first: dict[str, Any], served: Terminal) -> None:
+    broken = served.run(sys.executable, "-c", SOMEBODY_INTERRUPTS, str(served.state / "cloud.json"))
+    assert broken.returncode == 130, broken.stdout + broken.stderr
+    assert "post-provision" not in broken.stdout
+    finished = served.run("agentmem", "up", "--stack", "dev", "--yes", "--json")
+    told = json.loads(finished.stdout)
+    phases = {phase["name"]: phase for phase in told["phases"]}
+    assert "same" in phases["up"]["evidence"], "what was made before is not made again"
+    assert phases["server"]["evidence"].startswith("zepmem-dev ready")
+    # The shipped dev is public and lets nobody in: that is the one thing left, and said.
+    assert finished.returncode == 5, finished.stdout + finished.stderr
+    assert [name for name, phase in phases.items() if phase["verdict"] != "ok"] == ["post-provision"]
+    assert "network.firewall in the stack file, then agentmem up again" in told["reason"]
+
+
+def test_a_private_server_that_is_not_reached_says_how_it_is(first: dict[str, Any], served: Terminal) -> None:
+    """Its name leads nowhere from here, as it does from outside its network. All that Azure does is done."""
+    nowhere = ("env", f"AGENTMEM_HOSTS={SERVER}.postgres.database.azure.com=127.0.0.2:1")
+    by_hand = served.run(*nowhere, "agentmem", "post-provision", "--stack", "prod")
+    assert by_hand.returncode == 4
+    assert by_hand.stderr.splitlines() == [
+        f"{SERVER} is private, and was not reached from here",
+        "hint: run it inside the network, as a one-off container job: docs/guides/inside-the-network.md",
+    ]
+    whole = served.run(*nowhere, "agentmem", "up", "--stack", "prod", "--json")
+    assert whole.returncode == 4
+    told = json.loads(whole.stdout)
+    assert [phase["verdict"] for phase in told["phases"]] == ["ok"] * 5 + ["failed"]
+    assert "docs/guides/inside-the-network.md" in told["reason"]
+
+
+def test_init_refuses_a_name_that_azure_has_given_away(first: dict[str, Any], served: Terminal) -> None:
+    refused = served.run("agentmem", "init", "--stack", "uat", "--name", SERVER)
+    assert refused.returncode == 5, refused.stdout + refused.stderr
+    assert "taken" in refused.stderr
+    assert "outlive a deleted server for days" in refused.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,65 +11,9 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from infra.domain.problem import Invalid
 from scripts.doctor import doctor
-from scripts.edges import arm
 from scripts.edges.exits import BAD, GOOD
 from scripts.local_azure.serve import LocalAzure
-
-STACK = "prod"
-SALT = "encryptionsalt: v1:abc\n"
-SECRET = "  agent-memory:administrator_password: {secure: v1:xyz}\n"
-LOGGED_IN = """echo '{"user": "somebody", "url": "file://~"}'"""
-Install = Callable[..., None]
-Run = Callable[[int], dict[str, dict[str, Any]]]
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Puts a `pulumi` on a PATH that holds nothing else; a shell's own words are all that it needs."""
-    place = tmp_path / "bin"
-    place.mkdir()
-
-    def put(version: str = "echo v3.259.0", whoami: str = LOGGED_IN) -> None:
-        path = place / "pulumi"
-        path.write_text(f'#!/bin/sh\ncase "$1" in\nversion) {version};;\nwhoami) {whoami};;\nesac\n', encoding="utf-8")
-        path.chmod(0o755)
-
-    monkeypatch.setenv("PATH", str(place))
-    return put
-
-
-@pytest.fixture
-def ready(at_azure: LocalAzure, install: Install, root: Path, tmp_path: Path) -> Path:
-    """A folder, a machine and a subscription to which nothing is lacking."""
-    install()
-    text = (root / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8")
-    (tmp_path / f"Pulumi.{STACK}.yaml").write_text(SALT + text + SECRET, encoding="utf-8")
-    return tmp_path
-
-
-def edit(folder: Path, old: str, new: str) -> None:
-    path = folder / f"Pulumi.{STACK}.yaml"
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
-@pytest.fixture
-def seen(ready: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the doctor, which must end with this exit code; the rows by name."""
-
-    def run(code: int) -> dict[str, dict[str, Any]]:
-        assert doctor(STACK, ready, as_json=True) == code
-        told = json.loads(capsys.readouterr().out)
-        assert told["ok"] is (code == GOOD)
-        return {row["name"]: row for row in told["rows"]}
-
-    return run
-
-
-def wrong(rows: dict[str, dict[str, Any]]) -> list[str]:
-    assert all(bool(row["hint"]) is not row["ok"] for row in rows.values() if row["critical"])
-    return [name for name, row in rows.items() if row["critical"] and not row["ok"]]
+from tests.scripts.ready_machine import LOGGED_IN, SALT, SECRET, STACK, Install, Run, edit, wrong
 
 
 def test_nothing_is_lacking(seen: Run) -> None:
@@ -186,31 +128,6 @@ def test_an_endpoint_that_is_not_here_gets_no_token(seen: Run, monkeypatch: pyte
     rows = seen(BAD)
     assert wrong(rows) == ["subscription"]
     assert "unset it" in rows["subscription"]["hint"]
-
-
-@pytest.fixture
-def unregistered(at_azure: LocalAzure) -> Iterator[str]:
-    """A resource provider that somebody unregistered, as `az provider unregister` asks for it."""
-    name = "Microsoft.DBforPostgreSQL"
-    tell(at_azure, name, "unregister")
-    yield name
-    tell(at_azure, name, "register")
-
-
-def tell(azure: LocalAzure, namespace: str, action: str) -> None:
-    from azure.core.rest import HttpRequest
-
-    path = f"/subscriptions/{azure.environment['ARM_SUBSCRIPTION_ID']}/providers/{namespace}/{action}"
-    arm.connect().sdk.send_request(HttpRequest("POST", path, params={"api-version": "2021-04-01"})).raise_for_status()
-
-
-def test_an_unregistered_provider(seen: Run, azure: LocalAzure, unregistered: str) -> None:
-    rows = seen(BAD)
-    assert wrong(rows) == [unregistered]
-    assert rows[unregistered]["detail"] == "Unregistered"
-    assert rows[unregistered]["hint"] == f"az provider register --namespace {unregistered} --wait"
-    tell(azure, unregistered, "register")
-    assert wrong(seen(GOOD)) == []
 
 
 def make(azure: LocalAzure, type_: str, group: str, **values: Any) -> None:

@@ -111,6 +111,38 @@ def test_a_server_that_does_not_become_ready_in_time_is_busy(azure: LocalAzure, 
     assert (caught.value.code, "Updating" in caught.value.fact) == (BUSY, True)
 
 
+def test_waits_until_the_standby_is_healthy_and_tells_every_state_before(client: arm.Arm) -> None:
+    from dataclasses import replace
+
+    from scripts.edges.arm import ServerFacts
+
+    states = iter(["CreatingStandby", "ReplicatingData", "Healthy"])
+
+    class Growing(arm.Arm):
+        def server(self, resource_group: str, name: str) -> ServerFacts:
+            return replace(super().server(resource_group, name), availability_state=next(states))
+
+    heard: list[str] = []
+    facts = Growing(client._client).wait_healthy(GROUP, SERVER, poll_seconds=0.01, watch=heard.append)
+    assert facts.availability_state == "Healthy"
+    assert heard == ["CreatingStandby", "ReplicatingData"]
+
+
+def test_a_standby_that_is_not_healthy_in_time_is_busy(client: arm.Arm) -> None:
+    from dataclasses import replace
+
+    from scripts.edges.arm import ServerFacts
+
+    class Failing(arm.Arm):
+        def server(self, resource_group: str, name: str) -> ServerFacts:
+            return replace(super().server(resource_group, name), availability_state="FailingOver")
+
+    with pytest.raises(Failure) as caught:
+        Failing(client._client).wait_healthy(GROUP, SERVER, seconds=0.05, poll_seconds=0.01)
+    assert caught.value.code == BUSY
+    assert caught.value.fact.startswith("its standby is FailingOver, not Healthy, after ")
+
+
 @pytest.mark.parametrize(
     "endpoint", ["https://management.evil.example", "http://127.0.0.1:1", "https://127.0.0.1.evil.example", "nonsense"]
 )
