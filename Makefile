@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help rehearse test lint tools init up up-local docs requirements clean
+.PHONY: help rehearse test nightly lint tools init up up-local docs requirements clean
 
 STACK ?= prod
 VENV := .venv
@@ -25,6 +25,9 @@ rehearse: $(VENV)/.runtime  ## live through an environment on this machine, with
 
 test: lint  ## lint, types, and the whole suite, with real PostgreSQL servers
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+nightly: $(VENV)/.dev  ## every fault at every write of an up, and more kills of the engine: an hour (AGENTMEM_SEED=N repeats one)
+	@AGENTMEM_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist load -rA tests/engine/test_faults.py tests/engine/test_kills.py
 
 lint: $(VENV)/.dev  ## style, types and fences, in seconds
 	@$(BIN)/ruff check .

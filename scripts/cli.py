@@ -13,6 +13,8 @@ from typer.exceptions import TyperException
 from infra.domain.environment import STACKS
 from infra.domain.problem import Invalid
 from scripts.edges.exits import BUG, CONFIGURATION, GOOD, USAGE, Failure
+from scripts.indexes import commands as indexes
+from scripts.options import AsJson, DryRun, Dsn, Entra, Folder, Stack, User, project_folder
 
 app = typer.Typer(
     name="agentmem",
@@ -23,10 +25,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Stack = Annotated[str, typer.Option("--stack", "-s", help=f"One of {', '.join(STACKS)}.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
-Folder = Annotated[Path, typer.Option("--folder", help="Where Pulumi.yaml and the stack files are.", envvar="AGENTMEM_FOLDER")]
 State = Annotated[Path | None, typer.Option("--state", help="Where cloud and servers are kept.", show_default=".local-azure")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Begin with an empty cloud: forget what earlier runs made.")]
 
@@ -38,12 +36,6 @@ Engine = Annotated[
 LOCAL_STATE = ".local-azure"
 # What a shell makes of Ctrl-C.
 INTERRUPTED = 130
-
-
-def project_folder() -> Path:
-    """The nearest folder upward that holds Pulumi.yaml, else this one."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / "Pulumi.yaml").exists()), here)
 
 
 def _end(code: int) -> NoReturn:
@@ -63,7 +55,7 @@ def check(
 
     if (stack is None) == (not every):
         raise Failure(USAGE, "name one environment or all of them", hint="agentmem check --stack prod, or agentmem check --all")
-    _end(run(list(STACKS) if stack is None else [known_stack(stack)], _at(folder), as_json))
+    _end(run(list(STACKS) if stack is None else [known_stack(stack)], project_folder(folder), as_json))
 
 
 @app.command()
@@ -77,7 +69,7 @@ def explain(
     from scripts.edges.stack_file import known_stack
     from scripts.explain import explain as run
 
-    _end(run(known_stack(stack), _at(folder), key, as_json))
+    _end(run(known_stack(stack), project_folder(folder), key, as_json))
 
 
 @app.command()
@@ -91,15 +83,15 @@ def preview(
     from scripts.edges.stack_file import known_stack
     from scripts.preview import preview as run
 
-    _end(run(known_stack(stack), _at(folder), as_json=as_json, unknown=unknown))
+    _end(run(known_stack(stack), project_folder(folder), as_json=as_json, unknown=unknown))
 
 
 @app.command("post-provision")
 def post_provision(
     stack: Stack,
-    dsn: Annotated[str | None, typer.Option(help="Connect here instead; the password stays out of it, in PGPASSWORD.")] = None,
-    entra: Annotated[bool, typer.Option("--entra", help="Log in with a token of Microsoft Entra ID instead of a password.")] = False,
-    user: Annotated[str | None, typer.Option(help="Log in as this role; default: the administrator.")] = None,
+    dsn: Dsn = None,
+    entra: Entra = False,
+    user: User = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     folder: Folder = Path(),
@@ -108,7 +100,7 @@ def post_provision(
     from scripts.edges.stack_file import known_stack, read
     from scripts.post_provision import main as run
 
-    environment = read(known_stack(stack), _at(folder))
+    environment = read(known_stack(stack), project_folder(folder))
     _end(run(environment, dsn=dsn, password=os.environ.get("PGPASSWORD"), entra=entra, user=user, dry_run=dry_run, as_json=as_json))
 
 
@@ -127,7 +119,39 @@ def rehearse(
     from scripts.edges.stack_file import known_stack
     from scripts.rehearse import rehearse as run
 
-    _end(run(known_stack(stack), _at(folder), engine=engine, data=data, keep=keep, rows=rows, as_json=as_json, dry_run=dry_run))
+    _end(run(known_stack(stack), project_folder(folder), engine=engine, data=data, keep=keep, rows=rows, as_json=as_json, dry_run=dry_run))
+
+
+@app.command("init")
+def init_stack(
+    stack: Stack,
+    name: Annotated[str | None, typer.Option("--name", help="Your own name of the server; names are global in Azure.")] = None,
+    secrets_provider: Annotated[str | None, typer.Option(help="passphrase, or the address of a key; default: the backend's own.")] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    folder: Folder = Path(),
+) -> None:
+    """Make a stack ready for its first up: the stack, your own server name, an administrator password that nobody sees."""
+    from scripts.edges.stack_file import known_stack
+    from scripts.init import init as run
+
+    _end(run(known_stack(stack), project_folder(folder), name=name, secrets_provider=secrets_provider, dry_run=dry_run, as_json=as_json))
+
+
+@app.command("up")
+def bring_up(
+    stack: Stack,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about outages and restarts.")] = False,
+    destroy: Annotated[str | None, typer.Option("--destroy", help="The name of the server whose data may be lost.")] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    folder: Folder = Path(),
+) -> None:
+    """Bring an environment up: doctor, check, preview and its verdict, pulumi up, wait for the standby, post-provision."""
+    from scripts.edges.stack_file import known_stack
+    from scripts.up import up as run
+
+    _end(run(known_stack(stack), project_folder(folder), yes=yes, destroy=destroy, dry_run=dry_run, as_json=as_json))
 
 
 @app.command()
@@ -136,7 +160,7 @@ def doctor(stack: Stack, as_json: AsJson = False, folder: Folder = Path()) -> No
     from scripts.doctor import doctor as run
     from scripts.edges.stack_file import known_stack
 
-    _end(run(known_stack(stack), _at(folder), as_json))
+    _end(run(known_stack(stack), project_folder(folder), as_json))
 
 
 @app.command()
@@ -152,10 +176,30 @@ def restart(
     from scripts.edges.stack_file import known_stack, read
     from scripts.restart import restart as run
 
-    environment = read(known_stack(stack), _at(folder))
+    environment = read(known_stack(stack), project_folder(folder))
     _end(run(environment, if_pending=if_pending, yes=yes, dry_run=dry_run, as_json=as_json))
 
 
+@app.command()
+def resume(
+    stack: Stack,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Also take over what exists in Azure and is declared, but not in the state.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for the stack's name.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    folder: Folder = Path(),
+) -> None:
+    """The way back after an up that was killed: break its lock, find out in Azure what was made, and bring the state in line."""
+    from scripts.edges.pulumi_state import StackState
+    from scripts.edges.stack_file import known_stack
+    from scripts.resume import resume as run
+
+    _end(run(StackState(project_folder(folder), known_stack(stack)), adopt=adopt, yes=yes, dry_run=dry_run, as_json=as_json))
+
+
+app.add_typer(indexes.app, name="indexes")
 local_azure = typer.Typer(
     help="Azure on this machine, with real PostgreSQL behind its servers: run one command on it, or keep it up. Touches nothing real.",
     no_args_is_help=True,
@@ -175,7 +219,7 @@ def local_azure_run(
     """Run a command on the local Azure, in a shadow of this project, for example: pulumi up --stack prod. Exits with its code."""
     from scripts.on_local_azure import run
 
-    _end(run(command, _at(folder), state or _at(folder) / LOCAL_STATE, fresh=fresh))
+    _end(run(command, project_folder(folder), state or project_folder(folder) / LOCAL_STATE, fresh=fresh))
 
 
 @local_azure.command("serve")
@@ -183,11 +227,7 @@ def local_azure_serve(state: State = None, fresh: Fresh = False, as_json: AsJson
     """Keep the local Azure up until Ctrl-C; commands run on the same state in other terminals join it."""
     from scripts.on_local_azure import serve
 
-    _end(serve(state or _at(folder) / LOCAL_STATE, fresh=fresh, as_json=as_json))
-
-
-def _at(folder: Path) -> Path:
-    return project_folder() if folder == Path() else folder
+    _end(serve(state or project_folder(folder) / LOCAL_STATE, fresh=fresh, as_json=as_json))
 
 
 def main() -> None:
