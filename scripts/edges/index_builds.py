@@ -16,7 +16,7 @@ from infra.domain import vectors
 from infra.domain.catalogue import APPLICATION_SCHEMA
 from infra.domain.environment import Hnsw, IvfFlat
 from infra.domain.steps import BuildIndex
-from scripts.edges import build_preflight, postgres
+from scripts.edges import build_preflight, index_records, postgres
 from scripts.edges.database_steps import drop_index
 from scripts.edges.exits import BAD, Failure
 
@@ -114,7 +114,9 @@ def build(
             # A container's /dev/shm is often smaller than a parallel build wants at once; a serial one takes none of it.
             alone = replace(_planned(action, rows, replace(room, workers=0)), fell_back=True)
             done = _attempt(connection, second, create, action.name, alone, watch)
-        return _proved(connection, action, done)
+        proved = _proved(connection, action, done)
+        index_records.record(connection, action.vector_set, proved)
+        return proved
 
 
 def join(connection: psycopg.Connection[Any], pid: int, watch: Watch) -> None:

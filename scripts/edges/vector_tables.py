@@ -80,7 +80,9 @@ def load(connection: psycopg.Connection[Any], vector_set: VectorSet, memories: M
     connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(vector_set.table)))
 
 
-def search(connection: psycopg.Connection[Any], vector_set: VectorSet, queries: NDArray[np.float32], settings: Mapping[str, object]) -> Search:
+def search(
+    connection: psycopg.Connection[Any], vector_set: VectorSet, queries: NDArray[np.float32], settings: Mapping[str, object]
+) -> Search:
     """Answer each query exactly and through the index, and compare; `settings` are the index's search settings.
 
     A neighbour counts as found when it is as near as the exact k-th: ties may come in any order.

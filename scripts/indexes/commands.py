@@ -90,7 +90,7 @@ def repair(
     from scripts.indexes.repair import repair as run
 
     login = {"dsn": dsn, "password": os.environ.get("PGPASSWORD"), "entra": entra, "user": user}
-    raise typer.Exit(int(run(_environment(stack, folder), yes=yes, dry_run=dry_run, login=login, as_json=as_json)))
+    raise typer.Exit(int(run(_environment(stack, folder), yes=yes, dry_run=dry_run, login=login, as_json=as_json, ask=_typed)))
 
 
 @app.command()

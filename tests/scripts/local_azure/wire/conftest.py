@@ -32,7 +32,7 @@ class Wire:
     bundle: str
     token: str
 
-    def ask(self, method: str, path: str, body: object = None, *, version: str = VERSION) -> requests.Response:
+    def ask(self, method: str, path: str, body: Any = None, *, version: str = VERSION) -> requests.Response:
         """One request. `path` is absolute, or a whole URL as Azure hands it out."""
         url = path if path.startswith("https://") else f"{self.url}{path}{'&' if '?' in path else '?'}api-version={version}"
         headers = {"Authorization": f"Bearer {self.token}"}
