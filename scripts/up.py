@@ -21,7 +21,7 @@ from infra.domain.environment import Environment
 from infra.domain.problem import Invalid, Severity
 from scripts import doctor
 from scripts.edges import arm, capture, pulumi_cli, screen, stack_file
-from scripts.edges.exits import BUSY, GOOD, REFUSED, UNREACHABLE, Exit, Failure
+from scripts.edges.exits import BAD, BUSY, GOOD, REFUSED, UNREACHABLE, Exit, Failure
 from scripts.edges.phases import Phases
 from scripts.edges.pulumi_stacks import Stacks
 
@@ -100,7 +100,10 @@ def _check(run: Up) -> None:
 def _preview(run: Up) -> None:
     with run.phases.phase("preview") as done:
         planned = pulumi_cli.preview(run.stacks.command, run.stacks.environment, run.folder, run.environment.name)
-        steps = engine.steps_of_preview(planned.document, capture.PROJECT, run.environment.name)
+        try:
+            steps = engine.steps_of_preview(planned.document, capture.PROJECT, run.environment.name)
+        except engine.NotReadable as broken:
+            raise Failure(BAD, f"the preview cannot be judged: {broken}", hint=f"pulumi preview --stack {run.environment.name}") from None
         run.changes = classify(steps)
         counts = Counter(step.operation for step in steps if step.operation is not Operation.SAME)
         told = ", ".join(f"{number} to {operation}" for operation, number in counts.items()) or "nothing changes"
