@@ -148,6 +148,9 @@ def _lines(environment: Environment, found: list[Measured | Unmeasured], way: fl
 
 def _of(each: Measured) -> Iterator[str]:
     judged, method, excluded = each.judged, each.index.method, each.judged.current.excluded
+    if not judged.current.queries:  # nothing was measured, and rows of nothing are no table
+        yield f"  verdict   {judged.verdict.reason}"
+        return
     rows = [(f"  {PARAMETERS[method]}", "recall", "", "p50 ms", "p95 ms", "")]
     rows += [
         (f"  {value_of(result, method)}", _recall(result), f"± {result.standard_error:.3f}", f"{result.p50_ms:.2f}", f"{result.p95_ms:.2f}",
