@@ -14,7 +14,6 @@ import socket
 import ssl
 import threading
 import uuid
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -81,9 +80,7 @@ class ArmDoor:
             self._authenticate(authorization)
             # az's generic commands leave a part of the path empty, and ARM does not mind.
             path = re.sub("/{2,}", "/", unquote(parts.path)).rstrip("/")
-            asked = Request(method, path, query.get("api-version", ""), _parsed(content), query.get("$filter", ""))
-            reply = self._routes.answer(asked)
-            return replace(reply, headers={**reply.headers, **self._identifier()}) if _identified(method, path) else reply
+            return self._routes.answer(Request(method, path, query.get("api-version", ""), _parsed(content), query.get("$filter", "")))
         except Refusal as refused:
             return _refused(refused)
         except ConnectionLost:
@@ -92,7 +89,8 @@ class ArmDoor:
             log.exception("%s %s failed", method, parts.path)
             return _refused(internal_error())
 
-    def _identifier(self) -> dict[str, str]:
+    def identifier(self) -> dict[str, str]:
+        """The header by which the service names one of its operations."""
         return {"x-ms-operation-identifier": f"tenantId={self._office.tenant},objectId={OBJECT_ID}/{_REGION}/{uuid.uuid4()}"}
 
     def _authenticate(self, authorization: str | None) -> None:
@@ -164,6 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         request_id = str(uuid.uuid4())
         own = {"x-ms-request-id": request_id, "x-ms-correlation-request-id": request_id}
         asked = self.headers.get("x-ms-client-request-id")
+        own |= self.door.identifier() if _identified(self.command, urlsplit(self.path).path) else {}
         return {**own, "x-ms-client-request-id": asked} if asked else own
 
     def _hang_up(self) -> None:

@@ -8,6 +8,7 @@ role's password until the next one; a standby is a word in the model, so restart
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -168,7 +169,9 @@ class ClusterBackend:
         """Write down where each server listens, for commands that run now: they read it when they connect."""
         path = hosts_file(self._state)
         beside = path.with_suffix(".new")
-        beside.write_text(",".join(f"{name}={address}" for name, address in sorted(self.hosts().items())), encoding="utf-8")
+        listed = ",".join(f"{name}={address}" for name, address in sorted(self.hosts().items()))
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(listed)
         beside.replace(path)
 
     def _open(self, name: str, access: Access) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,8 @@ def test_without_a_lock_a_contributor_will_do(seen: Run, ready: Path, role: Call
 @pytest.mark.parametrize(
     ("sku", "code", "says"),
     [
-        ("Standard_D64s_v3", BAD, "standardDSv3Family: 0 of 50 used in westeurope, 64 wanted, 128 with the standby"),
-        ("Standard_D32s_v3", GOOD, "standardDSv3Family: 0 of 50 used in westeurope, 32 wanted, 64 with the standby"),
+        ("Standard_D64s_v3", BAD, r"standardDSv3Family: \d+ of 50 used in westeurope, 64 wanted, 128 with the standby"),
+        ("Standard_D32s_v3", GOOD, r"standardDSv3Family: \d+ of 50 used in westeurope, 32 wanted, 64 with the standby"),
     ],
 )
 def test_a_quota_that_is_too_small(seen: Run, ready: Path, sku: str, code: int, says: str) -> None:
@@ -98,7 +99,9 @@ def test_a_quota_that_is_too_small(seen: Run, ready: Path, sku: str, code: int, 
     edit(ready, "sku: Standard_D2s_v3", f"sku: {sku}")
     rows = seen(code)
     assert wrong(rows) == (["quota"] if code == BAD else [])
-    assert (rows["quota"]["ok"], rows["quota"]["detail"]) == (False, says)
+    assert not rows["quota"]["ok"]
+    # Other tests of this worker have servers in the same subscription.
+    assert re.fullmatch(says, rows["quota"]["detail"])
     assert "more of it" in rows["quota"]["hint"]
 
 
