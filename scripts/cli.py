@@ -15,6 +15,7 @@ from infra.domain.problem import Invalid
 from scripts.edges.exits import BUG, CONFIGURATION, GOOD, USAGE, Failure
 from scripts.indexes import commands as indexes
 from scripts.options import AsJson, DryRun, Dsn, Entra, Folder, Stack, User, project_folder
+from scripts.snapshot import commands as snapshot
 
 app = typer.Typer(
     name="agentmem",
@@ -200,6 +201,8 @@ def resume(
 
 
 app.add_typer(indexes.app, name="indexes")
+app.add_typer(snapshot.app, name="snapshot")
+app.command("gate")(snapshot.gate)
 local_azure = typer.Typer(
     help="Azure on this machine, with real PostgreSQL behind its servers: run one command on it, or keep it up. Touches nothing real.",
     no_args_is_help=True,

@@ -45,6 +45,7 @@ def documents(root: Path = ROOT) -> dict[Path, str]:
         root / _SCHEMA: json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n",
         reference / "contract.md": _page("The contract: every key of a stack file", _contract()),
         reference / "local-azure-parameters.md": _page("Server parameters on the local Azure", _effects()),
+        reference / "index-health.md": _page("What `agentmem indexes status` finds", _index_health()),
         reference / "rules.md": _page("The rules that `agentmem check` judges by", _rules()),
     }
 
@@ -130,6 +131,22 @@ def _rules() -> Iterator[str]:
         yield from _table(["rule", "says", "judged from", "source"], rows)
     yield from ("", "## The shape of a stack file", "")
     yield from _table(["rule", "says"], SHAPE_RULES.items())
+
+
+def _index_health() -> Iterator[str]:
+    from infra.domain.health_facts import RULES
+    from infra.domain.pgvector_versions import DEFECTS
+
+    yield "Each finding names its rule, and the command that mends it. `agentmem indexes status` exits with 1 when something declared is"
+    yield "not true; what only costs is a warning. `agentmem indexes repair` shows what it would do, asks, does it, and looks again."
+    yield "It drops and builds indexes on declared columns only, and leaves an index that somebody searches to a person."
+    yield ""
+    yield from _table(
+        ["rule", "finds", "because", "mended by"], ([id, rule.title, rule.because, rule.mended] for id, rule in RULES.items())
+    )
+    yield from ("", "## Versions of pgvector with known defects (I15, I16)", "")
+    rows = ([each.id, f"{each.since}, {each.fixed or 'no release yet'}", each.says, each.remedy] for each in DEFECTS)
+    yield from _table(["defect", "from, fixed in", "what happens", "beside the update"], rows)
 
 
 def _contract() -> Iterator[str]:

@@ -33,16 +33,26 @@ def resume(state: StackState, *, adopt: bool, yes: bool, dry_run: bool, as_json:
     seen = state.holders()
     holders = seen or ()
     _refuse_running(state.stack, holders)
+    cut_off = state.cut_off()
+    if cut_off and dry_run:
+        hint = "without --dry-run it is taken away, and all goes on from there"
+        raise Failure(BAD, f"{cut_off[0].name} was cut off while it was written, so the state cannot be read", where=state.stack, hint=hint)
     if dry_run:
         return _told(state.stack, holders, _planned(state, adopt), as_json, dry_run=True)
     if holders:
-        _break(state, holders, yes, ask)
+        _ask_to_break(state.stack, holders, yes, ask)
+    if cut_off:
+        screen.talk(f"{', '.join(each.name for each in cut_off)}: cut off while written, taken away; the engine writes it anew")
+        state.remove(cut_off)
+    if holders:
+        state.cancel()
     try:
         rows = _settled(state, adopt, yes, ask, unseen=seen is None)
     except Locked as locked:  # a backend that tells only now who has the lock
         holders = locked.holders
         _refuse_running(state.stack, holders)
-        _break(state, holders, yes, ask)
+        _ask_to_break(state.stack, holders, yes, ask)
+        state.cancel()
         rows = _settled(state, adopt, yes, ask)
     return _told(state.stack, holders, rows, as_json)
 
@@ -54,16 +64,14 @@ def _refuse_running(stack: str, holders: Sequence[Holder]) -> None:
         raise Failure(BUSY, f"an engine is at work: {running[0]}", where=stack, hint=hint)
 
 
-def _break(state: StackState, holders: Sequence[Holder], yes: bool, ask: Callable[[str], str]) -> None:
-    """Break the lock; one whose holder nobody names is left to its owner."""
-    stack = state.stack
+def _ask_to_break(stack: str, holders: Sequence[Holder], yes: bool, ask: Callable[[str], str]) -> None:
+    """Whether the lock may be broken; one whose holder nobody names is left to its owner. Raises Failure if not."""
     if not holders:
         hint = f"if nobody is at work: pulumi cancel --stack {stack}, then this again"
         raise Failure(BUSY, "locked, and the backend does not say by whom", where=stack, hint=hint)
     for each in holders:
         screen.talk(f"{stack} is locked by {each}, {'which runs no more' if each.runs is False else 'on another machine'}")
     _confirm(stack, f"to break the lock of {stack}", yes, ask)
-    state.cancel()
 
 
 def _settled(state: StackState, adopt: bool, yes: bool, ask: Callable[[str], str], unseen: bool = False) -> list[dict[str, str]]:

@@ -66,11 +66,12 @@ class Unsettled:
     urn: str
     operation: str
     id: str | None
+    in_azure: bool
 
     @property
     def creates(self) -> bool:
-        """Whether it would make something that was not there."""
-        return self.operation == "creating"
+        """Whether it would make something in Azure: a component or a provider is there in the state only."""
+        return self.operation == "creating" and self.in_azure
 
     @property
     def name(self) -> str:
@@ -99,14 +100,33 @@ class StackState:
         noted = json.loads(self._note.read_text(encoding="utf-8")) if self._note.exists() else []
         return _with_open(found, noted)
 
+    def cut_off(self) -> tuple[Path, ...]:
+        """What a file backend had begun to write beside the stack's files; with it the engine can read none of them ("EOF").
+
+        Only the side files (`.attrs`, a checksum that nobody needs) are written in place; state and lock are renamed when they are whole.
+        """
+        root = self._backend()
+        if root is None:
+            return ()
+        beside = [*(root / "stacks").rglob(f"{self.stack}.json*.attrs"), *(root / "locks").rglob(f"{self.stack}/*.attrs")]
+        return tuple(path for path in sorted(beside) if not _is_json(path))
+
+    def remove(self, cut_off: Iterable[Path]) -> None:
+        """Take such files away; the engine does without them and writes them anew."""
+        for path in cut_off:
+            path.unlink(missing_ok=True)
+
     def holders(self) -> tuple[Holder, ...] | None:
         """Who holds the stack's lock in a file backend; None for another one, which tells only when one writes."""
+        root = self._backend()
+        return None if root is None else tuple(_holder(path) for path in sorted((root / "locks").rglob(f"{self.stack}/*.json")))
+
+    def _backend(self) -> Path | None:
+        """The folder of a file backend; None for another one."""
         url = self._environment.get("PULUMI_BACKEND_URL") or json.loads(self._done("whoami", "--json", on_stack=False)).get("url") or ""
-        if not url.startswith("file://"):
-            return None
         # `file://~` is the home folder; a query may follow.
-        root = Path(url.removeprefix("file://").partition("?")[0]).expanduser() / ".pulumi" / "locks"
-        return tuple(_holder(path) for path in sorted(root.rglob(f"{self.stack}/*.json")))
+        folder = Path(url.removeprefix("file://").partition("?")[0]).expanduser()
+        return folder / ".pulumi" if url.startswith("file://") else None
 
     def cancel(self) -> None:
         """Break the lock, whoever holds it."""
@@ -209,7 +229,8 @@ def _entered(document: Mapping[str, Any], creations: Iterable[Unsettled]) -> dic
 def _unsettled(operation: Mapping[str, Any], subscription: str) -> Unsettled:
     resource = operation["resource"]
     id_ = arm_id(resource["type"], resource.get("inputs") or {}, subscription) if subscription else None
-    return Unsettled(urn=resource["urn"], operation=operation["type"], id=resource.get("id") or id_)
+    in_azure = bool(resource.get("custom")) and not resource["type"].startswith("pulumi:")
+    return Unsettled(urn=resource["urn"], operation=operation["type"], id=resource.get("id") or id_, in_azure=in_azure)
 
 
 def _subscription(document: Mapping[str, Any]) -> str:
@@ -221,6 +242,14 @@ def _subscription(document: Mapping[str, Any]) -> str:
 def _holder(path: Path) -> Holder:
     told = json.loads(path.read_text(encoding="utf-8"))
     return Holder(user=told["username"], host=told["hostname"], pid=int(told["pid"]), since=told["timestamp"].partition(".")[0] + "Z")
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _runs(pid: int) -> bool:

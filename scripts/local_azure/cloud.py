@@ -125,8 +125,10 @@ class Cloud:
         return capabilities.of_location(region_of(location), of_server=server is not None)
 
     def operation(self, operation_id: str) -> Operation:
-        """The operation as it stands now."""
-        return self._world.operations.get(operation_id)
+        """The operation as it stands now. A fault meets the question as the method POLL and the id of what the operation works on."""
+        found = self._world.operations.get(operation_id)
+        self._meet("POLL", found.resource_id)
+        return found
 
     def wait(self, operation: Operation) -> Body:
         """Blocks until it has ended: the resource, or {} where none is left. Raises Refusal with the operation's error."""

@@ -30,7 +30,8 @@ class Fault:
     """One thing to go wrong, `times` times, for requests whose method and id match.
 
     `method` and `pattern` are shell patterns compared without regard to case: "PUT", "*", "*/flexibleServers/zep-prod*". For an
-    action the id ends in the action's name ("*/restart") and the method is POST. `seconds` is Retry-After for REFUSE.
+    action the id ends in the action's name ("*/restart") and the method is POST; where the question is how an operation
+    stands, the method is POLL. `seconds` is Retry-After for REFUSE.
     """
 
     effect: Effect

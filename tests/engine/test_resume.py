@@ -138,6 +138,21 @@ def test_a_resume_that_was_cut_off_itself_is_run_again(site: Site, made: dict[st
     assert not unsettled(state.read(), "") and [path.name for path in site.shadow.folder.glob(".resume-*")] == []
 
 
+def test_what_was_cut_off_while_it_was_written_does_not_keep_the_state_from_being_read(
+    site: Site, made: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file backend writes a side file in place before it renames the state: killed in between, the engine reads neither."""
+    state = left_by_an_engine(site, cut_off(made, SERVER))
+    for file in (locked_by(site, "elsewhere"), site.azure.state / "pulumi/backend/.pulumi/stacks/agent-memory/dev.json"):
+        file.with_name(f"{file.name}.attrs").write_text("")
+    with pytest.raises(Failure, match="failed to load checkpoint: EOF"):
+        state.read()
+    with pytest.raises(Failure, match=r"attrs was cut off while it was written, so the state cannot be read"):
+        resume(state, adopt=False, yes=True, dry_run=True, as_json=False)
+    assert resume(state, adopt=False, yes=True, dry_run=False, as_json=False) == GOOD
+    assert f"creating  {SERVER}: {EXISTS}\n" in capsys.readouterr().out
+
+
 def test_a_creation_whose_id_cannot_be_told_is_left_for_a_person(
     site: Site, made: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,7 +173,17 @@ def test_an_update_that_was_cut_off_is_left_to_the_next_up(site: Site, made: dic
     assert resources(after) == resources(made) and not after["deployment"].get("pending_operations")
 
 
-def test_nothing_is_adopted_into_a_stack_of_which_nothing_was_ever_made(site: Site) -> None:
+def test_what_would_be_adopted_is_named_and_asked_about_first(site: Site, made: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    state = left_by_an_engine(site, cut_off({**made}, "memory-monitoring-workspace"))
+    with pytest.raises(Failure, match="the stack's name was not typed, nothing was changed"):
+        resume(state, adopt=True, yes=False, dry_run=False, as_json=False, ask=lambda text: "")
+    assert "will be taken into the state if it exists: memory-" in capsys.readouterr().err
+    assert [each.name for each in unsettled(state.read(), "")] == ["memory-monitoring-workspace"]
+
+
+def test_nothing_is_adopted_into_a_stack_of_which_nothing_was_ever_made(site: Site, made: dict[str, Any]) -> None:
+    bare = {key: [] if key in ("resources", "pending_operations") else value for key, value in made["deployment"].items()}
+    state = left_by_an_engine(site, {**made, "deployment": bare})
     with pytest.raises(Failure) as refused:
-        resume(site.state("prod"), adopt=True, yes=True, dry_run=False, as_json=False)
+        resume(state, adopt=True, yes=True, dry_run=False, as_json=False)
     assert refused.value.code == REFUSED

@@ -113,7 +113,7 @@ POLICY = Room(
 # A verb is arithmetic and words: what it does outside, an edge does for it. numpy only as the type of what edges hand over.
 VERB = Room(
     name="verb",
-    files=("scripts/*.py", "scripts/indexes/*.py"),
+    files=("scripts/*.py", "scripts/indexes/*.py", "scripts/snapshot/*.py"),
     ours=("infra.domain", "scripts.edges"),
     others=("numpy.typing", "numpy"),
     never=PROCESSES,
@@ -122,7 +122,7 @@ VERB = Room(
 # A group of verbs with their options; what a verb of the group needs of another verb is handed to it.
 GROUP = Room(
     name="group of verbs",
-    files=("scripts/indexes/commands.py", "scripts/options.py"),
+    files=("scripts/indexes/commands.py", "scripts/snapshot/commands.py", "scripts/options.py"),
     ours=("infra.domain", "scripts"),
     others=("typer",),
     never=PROCESSES,
@@ -223,4 +223,4 @@ def room_of(path: str) -> Room | None:
 
 def _is_the_nearest(room: Room, path: str) -> bool:
     """fnmatch lets `*` cross folders: `scripts/*.py` must not swallow an unknown folder below scripts."""
-    return room not in (VERB, REHEARSE) or path.count("/") == 1 or path.startswith("scripts/indexes/")
+    return room not in (VERB, REHEARSE) or path.count("/") == 1 or path.startswith(("scripts/indexes/", "scripts/snapshot/"))

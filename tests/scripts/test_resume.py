@@ -39,6 +39,13 @@ def test_without_a_subscription_no_id_can_be_told() -> None:
     assert resources(alone) == {}
 
 
+def test_a_component_or_a_provider_that_was_being_made_is_left_to_the_next_up() -> None:
+    component = {"urn": f"{STACK}agent-memory:index:Server::memory-server", "type": "agent-memory:index:Server", "custom": False}
+    provider = {"urn": f"{STACK}pulumi:providers:azure-native::p", "type": "pulumi:providers:azure-native", "custom": True}
+    left = unsettled(state(*({"type": "creating", "resource": each} for each in (component, provider, database("zep")))), "")
+    assert [(each.name, each.creates) for each in left] == [("memory-server", False), ("p", False), ("zep", True)]
+
+
 def test_only_what_has_all_that_it_needs_may_have_been_made() -> None:
     lost, later = database("zep", dependencies=[GROUP["urn"]]), database("next", dependencies=[database("zep")["urn"]])
     assert [each.name for each in unsettled(begun(state(), [lost, later], ""), "")] == ["zep"]
