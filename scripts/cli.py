@@ -75,16 +75,26 @@ def explain(
 
 @app.command()
 def preview(
-    stack: Stack,
+    stack: Annotated[str | None, typer.Option("--stack", "-s", help="One environment.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All five environments, in one report.")] = False,
+    against: Annotated[str | None, typer.Option("--against", help="A commit to compare with, for example main.")] = None,
+    state: Annotated[Path | None, typer.Option("--state", help="A file of `pulumi stack export` to compare with.")] = None,
+    engine_preview: Annotated[Path | None, typer.Option("--engine-preview", help="A file of `pulumi preview --json` to judge.")] = None,
+    form: Annotated[Literal["text", "markdown", "json", "html"], typer.Option("--format", help="How to tell it.")] = "text",
+    output: Annotated[Path | None, typer.Option("--output", help="Write it to this file.", show_default="stdout")] = None,
     as_json: AsJson = False,
     unknown: Annotated[bool, typer.Option("--unknown", help="As a first preview sees it: Azure has answered nothing yet.")] = False,
     folder: Folder = Path(),
 ) -> None:
-    """Show what the Pulumi program asks for, without an engine and without credentials."""
+    """Show what the Pulumi program asks for, or what a change of it does to data, service and recovery; without credentials."""
     from scripts.edges.stack_file import known_stack
-    from scripts.preview import preview as run
+    from scripts.preview import Sources, run
 
-    _end(run(known_stack(stack), project_folder(folder), as_json=as_json, unknown=unknown))
+    if (stack is None) == (not every):
+        raise Failure(USAGE, "name one environment or all of them", hint="agentmem preview --stack prod, or agentmem preview --all")
+    stacks = list(STACKS) if stack is None else [known_stack(stack)]
+    sources = Sources(against=against, state=state, engine_preview=engine_preview)
+    _end(run(stacks, project_folder(folder), sources, form="json" if as_json else form, output=output, unknown=unknown))
 
 
 @app.command("post-provision")

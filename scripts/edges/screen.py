@@ -25,7 +25,12 @@ def talk(text: str) -> None:
 
 def document(verb: str, content: dict[str, Any], version: int = 1) -> None:
     """The one JSON document of a verb, on stdout."""
-    say(json.dumps({"schema": f"agentmem/{verb}/{version}", **content}, indent=2, ensure_ascii=False, default=str))
+    say(as_document(verb, content, version))
+
+
+def as_document(verb: str, content: dict[str, Any], version: int = 1) -> str:
+    """The text of the one JSON document of a verb."""
+    return json.dumps({"schema": f"agentmem/{verb}/{version}", **content}, indent=2, ensure_ascii=False, default=str)
 
 
 def table(rows: Iterable[Sequence[str]], *, gap: int = 2) -> Iterator[str]:
