@@ -117,21 +117,30 @@ def _stack(stack: StackReport, cut: _Cut) -> Iterator[str]:
 
 def _told(stack: StackReport, cut: _Cut) -> Iterator[str]:
     kept = [each for each in stack.changes if each.change.danger.rank <= cut.lines.rank]
-    yield from _together(kept, cut.kinds) if cut.together else map(_line, kept)
+    yield from _together(kept, cut.kinds) if cut.together else map(_line, _alike(kept))
     if left := [each.change for each in stack.changes if each.change.danger.rank > cut.lines.rank]:
         yield f"- and, to keep this short, without a line: {prose(counted(left))}"
 
 
-def _line(judged: Judged) -> str:
-    change = judged.change
-    allowed = f" ({prose(shown(judged.allowed, SENTENCE))})" if judged.allowed else ""
+def _alike(kept: Sequence[Judged]) -> Iterator[list[Judged]]:
+    """The changes of one resource that say the same, together: a replacement with three guilty properties is one line."""
+    groups: dict[tuple[str, str, str, str], list[Judged]] = {}
+    for each in kept:
+        groups.setdefault((each.change.urn, each.change.danger, each.change.why, each.allowed), []).append(each)
+    yield from groups.values()
+
+
+def _line(alike: Sequence[Judged]) -> str:
+    change, said = alike[0].change, alike[0].allowed
+    paths = [each.change.path for each in alike if each.change.path]
+    allowed = f" ({prose(shown(said, SENTENCE))})" if said else ""
     loud = f"**{prose(change.danger)}**" if change.danger in DESTRUCTIVE else prose(change.danger)
-    why = prose(shown(change.why, SENTENCE))
-    return f"- {_mark(change.danger)} {loud} · {prose(change.operation)} {_where(change)}: {why}{allowed}"
+    what = f"{loud} · {prose(change.operation)} {_where(change, *paths)}"
+    return f"- {_mark(change.danger)} {what}: {prose(shown(change.why, SENTENCE))}{allowed}"
 
 
-def _where(change: Change) -> str:
-    return code(shown(change.name)) + (f" {code(shown(change.path))}" if change.path else "")
+def _where(change: Change, *paths: str) -> str:
+    return " ".join(code(shown(each)) for each in (change.name, *paths))
 
 
 def _together(kept: Sequence[Judged], most: int) -> Iterator[str]:
@@ -175,7 +184,8 @@ def _details(stack: StackReport, cut: _Cut) -> Iterator[str]:
     yield f"<details><summary>Before and after, how long, and the safe way: {len(kept)} of {len(stack.changes)}</summary>"
     yield ""
     for change in kept:
-        yield f"- {_where(change)}: {code(shown(change.old))} → {code(shown(change.new))}"
+        place = [change.path] if change.path else []
+        yield f"- {_where(change, *place)}: {code(shown(change.old))} → {code(shown(change.new))}"
         yield from (
             f"  - {word}: {prose(shown(text, SENTENCE))}" for word, text in (("takes", change.takes), ("instead", change.instead)) if text
         )
