@@ -16,8 +16,8 @@ import pytest
 from tests.engine.faults import NEVER_SAID, Site, Whole, nightly, seed, site_at, undisturbed
 from tests.engine.records_only import RecordsOnly
 
-# A kill with its way back takes three seconds, so most of them are for the night.
-KILLS = 30 if nightly() else 10
+# A kill with its way back takes three seconds; the night has time for more.
+KILLS = 100 if nightly() else 30
 # At most so many events of the engine further than it is after the program's own resources; each is a write that begins or ends.
 FURTHEST = 6
 LATEST_SECONDS = 0.05

@@ -93,7 +93,8 @@ def test_lists_that_were_made_of_fewer_rows_are_made_again(patient: Patient) -> 
 
 
 def test_lists_that_an_application_made_of_nothing_are_found_by_their_recall(patient: Patient) -> None:
-    patient.declare(index=LISTS, recall_floor=0.85)
+    # Four of twenty lists find 0.79 to 0.84 when the lists are of chance, and 0.94 to 0.96 when they are of the rows.
+    patient.declare(index=LISTS, recall_floor=0.89)
     searching_with(patient, "ivfflat.probes", 4)
     patient.index("theirs", "ivfflat (embedding vector_cosine_ops)", "WITH (lists = 20)")
     patient.fill(3000)

@@ -49,12 +49,17 @@ def _cuts() -> Iterator[_Cut]:
 
 def markdown(report: Report, most: int = MOST_CHARACTERS) -> str:
     """The whole comment, at most `most` characters."""
-    text = ""
+    lines: list[str] = []
     for cut in _cuts():
-        text = "\n".join(_lines(report, cut)) + "\n"
-        if len(text) <= most - _ROOM:
+        lines, length = [], 0
+        for line in _lines(report, cut):
+            lines.append(line)
+            length += len(line) + 1
+            if length > most - _ROOM:
+                break
+        else:
             break
-    return text
+    return "\n".join(lines) + "\n"
 
 
 def verdict(report: Report) -> str:

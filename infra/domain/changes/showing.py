@@ -100,5 +100,9 @@ def _hidden(value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _hidden(item, path)
-    elif value not in (None, "") and _masked(value, path) == SECRET and value != SECRET:
-        yield str(value)
+    elif value not in (None, "", SECRET):
+        if _masked(value, path) == SECRET:
+            yield str(value)
+        elif isinstance(value, str):
+            # Of `user:password` in an address the password alone may stand in a sentence.
+            yield from (text for found in _SECRET_TEXTS.finditer(value) if (text := found[0].rpartition(":")[2]))
