@@ -41,7 +41,7 @@ def measure(quick: bool) -> list[dict[str, object]]:
 
         figure, pairs = f"post-provision, nothing to do ({_SETS} vector sets)", 10 if quick else 40
         ours, peer = _timed(lambda: _unchanged(environment, dsn)), _timed(lambda: _select(dsn))
-        row = in_turn(figure, ours, _PEER, peer, pairs=pairs, at_most=float("inf"))
+        row = in_turn(figure, ours, _PEER, peer, pairs=pairs, at_most=None)
         turns, fewest = _turns(cluster, lambda dsn: _unchanged(environment, dsn)), _turns(cluster, _select)
     return [_own_time(row), _round_trips(turns, fewest)]
 
