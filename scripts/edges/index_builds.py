@@ -97,7 +97,7 @@ def build(
     twice and locked against writes. An interruption cancels the server's side too and drops what is left of it.
     """
     with postgres.told(f"building {action.name}"):
-        rows = _count(connection, action)
+        rows = build_preflight.count(connection, action.vector_set)
         if isinstance(action.index, IvfFlat) and rows < vectors.minimum_rows(action.index.lists):
             raise TooFewRows(rows)
         found = build_preflight.look(connection)
@@ -243,13 +243,6 @@ def _planned(action: BuildIndex, rows: int, room: Room) -> Built:
     return Built(
         name=action.name, kind=action.index.kind, rows=rows, workers=room.workers, size_bytes=0, spilled=False, fell_back=False, **kept
     )
-
-
-def _count(connection: psycopg.Connection[Any], action: BuildIndex) -> int:
-    row = connection.execute(
-        postgres.statement("count_vectors", **_place(action), column=sql.Identifier(action.vector_set.column))
-    ).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _create(action: BuildIndex, live: bool) -> sql.Composed:

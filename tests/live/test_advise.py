@@ -18,7 +18,12 @@ from scripts.indexes import advise
 from tests.live.conftest import PASSWORD, Database
 
 # Dimensions, what is stored, m: small ones, so that a build that spills takes a second.
-SHAPES = [(64, "vector", 8), (384, "vector", 16), (768, "halfvec", 16), (256, "vector", 32), (1024, "bit", 16)]
+SHAPES = [
+    (64, "vector", 8), (64, "vector", 16), (96, "vector", 24), (128, "vector", 16), (256, "vector", 32), (384, "vector", 16),
+    (512, "vector", 8), (768, "vector", 16), (1024, "vector", 16), (1536, "vector", 16), (1536, "vector", 32), (128, "halfvec", 16),
+    (384, "halfvec", 24), (768, "halfvec", 16), (1536, "halfvec", 16), (3072, "halfvec", 16), (256, "bit", 8), (1024, "bit", 16),
+    (1536, "bit", 16), (3072, "bit", 32),
+]  # fmt: skip
 
 
 @pytest.fixture
