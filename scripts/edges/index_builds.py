@@ -104,19 +104,35 @@ def build(
         build_preflight.refuse_full_disk(action, rows, found, room.disk_bytes)
         if live and found.waits_for:
             watch(Progress(found.waits_for, 0, None))
-        planned = _planned(action, rows, room)
-        create = _create(action, live)
-        try:
-            done = _attempt(connection, second, create, action.name, planned, watch)
-        except psycopg.errors.DiskFull as error:
-            if planned.workers == 0 or "shared memory" not in str(error):
-                raise
-            # A container's /dev/shm is often smaller than a parallel build wants at once; a serial one takes none of it.
-            alone = replace(_planned(action, rows, replace(room, workers=0)), fell_back=True)
-            done = _attempt(connection, second, create, action.name, alone, watch)
-        proved = _proved(connection, action, done)
-        index_records.record(connection, action.vector_set, proved)
-        return proved
+        return carry_out(connection, second, action, _create(action, live), action.name, rows, room, watch)
+
+
+def carry_out(
+    connection: psycopg.Connection[Any],
+    second: Callable[[], psycopg.Connection[Any]],
+    action: BuildIndex,
+    statement: sql.Composed,
+    half: str,
+    rows: int,
+    room: Room,
+    watch: Watch,
+) -> Built:
+    """Execute a statement that builds the index over so many rows, prove the index and record it.
+
+    `half` is the name of what a broken-off build leaves. Raises Failure and psycopg.Error.
+    """
+    planned = _planned(action, rows, room)
+    try:
+        done = _attempt(connection, second, statement, half, planned, watch)
+    except psycopg.errors.DiskFull as error:
+        if planned.workers == 0 or "shared memory" not in str(error):
+            raise
+        # A container's /dev/shm is often smaller than a parallel build wants at once; a serial one takes none of it.
+        alone = replace(_planned(action, rows, replace(room, workers=0)), fell_back=True)
+        done = _attempt(connection, second, statement, half, alone, watch)
+    proved = _proved(connection, action, done)
+    index_records.record(connection, action.vector_set, proved)
+    return proved
 
 
 def join(connection: psycopg.Connection[Any], pid: int, watch: Watch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -11,7 +10,7 @@ from psycopg import sql
 
 from infra.domain.catalogue import APPLICATION_SCHEMA
 from infra.domain.health_facts import RebuildIndex
-from scripts.edges import build_preflight, index_builds, index_records, postgres
+from scripts.edges import build_preflight, index_builds, postgres
 from scripts.edges.index_builds import Built, Room, Watch
 
 # PostgreSQL cuts the name so that it fits with its ending.
@@ -27,18 +26,8 @@ def rebuild(
     """
     action = mend.build
     with postgres.told(f"rebuilding {action.name}"):
-        rows = index_builds._count(connection, action)
+        rows = build_preflight.count(connection, action.vector_set)
         build_preflight.refuse_full_disk(action, rows, build_preflight.look(connection), room.disk_bytes)
         again = postgres.statement("reindex", schema=sql.Identifier(APPLICATION_SCHEMA), index=sql.Identifier(action.name))
         half = f"{action.name[: _NAME_BYTES - len(_NEW)]}{_NEW}"
-        try:
-            done = index_builds._attempt(connection, second, again, half, index_builds._planned(action, rows, room), watch)
-        except psycopg.errors.DiskFull as error:
-            if room.workers == 0 or "shared memory" not in str(error):
-                raise
-            # As in a build: a serial one takes no shared memory.
-            alone = replace(index_builds._planned(action, rows, replace(room, workers=0)), fell_back=True)
-            done = index_builds._attempt(connection, second, again, half, alone, watch)
-        proved = index_builds._proved(connection, action, done)
-    index_records.record(connection, action.vector_set, proved)
-    return proved
+        return index_builds.carry_out(connection, second, action, again, half, rows, room, watch)
