@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from infra.domain import copies, names
-from infra.domain.copies import Choice, Copy, Form
+from infra.domain.copies import Copy, Form
 from infra.domain.environment import Environment
 from infra.domain.ledger import Kind, Record
 from infra.domain.problem import Verdict
@@ -26,25 +27,28 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def gate(
+@dataclass(frozen=True)
+class Judged:
+    """What the gate found: the copy that it accepts, None where it refuses, with the reason and how it was come by."""
+
+    copy: Copy | None
+    verdict: Verdict
+    phases: Phases
+
+
+def judge(
     environment: Environment,
-    *,
     migration: str,
     folder: Path,
+    *,
     dry_run: bool = False,
-    as_json: bool = False,
     connect: Callable[[], arm.Arm] = arm.connect,
     now: Callable[[], datetime] = utc_now,
-) -> int:
-    """Accept a copy for a migration and say which; returns GOOD or REFUSED, raises Failure.
-
-    A copy counts if the ledger holds its proof, it is younger than `backup.migration_gate_hours`, and Azure still has it as it was
-    proved. What was accepted is written into the ledger, unless `dry_run`.
+) -> Judged:
+    """Look for a copy that counts: the ledger (in `folder`) holds its proof, it is younger than `backup.migration_gate_hours`, and Azure
+    still has it as it was proved. What was accepted is written into the ledger, unless `dry_run`. Raises Failure.
     """
-    migration = " ".join(migration.split())[:ID_LENGTH]
-    if not migration:
-        raise Failure(USAGE, "the id of the migration is empty", hint="--migration 0042_add_facts")
-    ledger, phases, fits = LedgerFile(folder), Phases(quiet=True), copies.choice(environment)
+    ledger, phases = LedgerFile(folder), Phases(quiet=True)
     hours = environment.backup.migration_gate_hours
     with phases.phase("ledger") as done:
         records = ledger.read().records
@@ -61,17 +65,23 @@ def gate(
         facts = {"migration": migration, "evidence": verdict.reason}
         about: dict[str, Any] = {"stack": environment.name, "server": shelf.facts.id, "copy": accepted.name}
         ledger.append([Record(kind=Kind.GATE, at=now(), facts=facts, **about)])
-    return _told(environment, migration, accepted, verdict, phases, fits, as_json)
+    return Judged(accepted, verdict, phases)
 
 
-def _told(
-    environment: Environment, migration: str, accepted: Copy | None, verdict: Verdict, phases: Phases, fits: Choice, as_json: bool
-) -> int:
-    server, hint = environment.server.name, _way(environment, fits)
+def gate(environment: Environment, *, migration: str, folder: Path, dry_run: bool = False, as_json: bool = False, **azure: Any) -> int:
+    """Accept a copy for a migration and say which; returns GOOD or REFUSED, raises Failure. `azure`: `connect` and `now` of `judge`."""
+    migration = " ".join(migration.split())[:ID_LENGTH]
+    if not migration:
+        raise Failure(USAGE, "the id of the migration is empty", hint="--migration 0042_add_facts")
+    return _told(environment, migration, judge(environment, migration, folder, dry_run=dry_run, **azure), as_json)
+
+
+def _told(environment: Environment, migration: str, judged: Judged, as_json: bool) -> int:
+    server, hint, verdict = environment.server.name, way(environment), judged.verdict
     if as_json:
-        copy = {"name": accepted.name, "form": accepted.form, "completed": accepted.completed.isoformat()} if accepted else None
+        copy = {"name": judged.copy.name, "form": judged.copy.form, "completed": judged.copy.completed.isoformat()} if judged.copy else None
         told = {
-            "phases": [phase.as_json() for phase in phases.done],
+            "phases": [phase.as_json() for phase in judged.phases.done],
             "verdict": "ok" if verdict.ok else "refused",
             "reason": verdict.reason,
         }
@@ -90,7 +100,9 @@ def _told(
     return int(GOOD)
 
 
-def _way(environment: Environment, fits: Choice) -> str:
+def way(environment: Environment) -> str:
+    """How to come by a copy that the gate accepts."""
+    fits = copies.choice(environment)
     if fits.form is Form.ON_DEMAND:
         return f'agentmem snapshot create --stack {environment.name} --reason "before a migration"'
     return f"{fits.why}; a verified {fits.form} is wanted here, which agentmem cannot make yet: a pg_dump by hand is none"

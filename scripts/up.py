@@ -1,4 +1,4 @@
-"""`agentmem up`: doctor, check, preview and its verdict, `pulumi up`, wait for the standby, post-provision. Run again, it goes on.
+"""`agentmem up`: doctor, check, preview and verdict, gate, `pulumi up`, wait for the standby, post-provision. Run again, it goes on.
 
 Each phase is what a person would do by hand, in the order in which nothing is done that was not shown before.
 """
@@ -19,15 +19,19 @@ from infra.domain.changes.change import Change, Danger, Operation, worst
 from infra.domain.changes.classify import classify
 from infra.domain.environment import Environment
 from infra.domain.problem import Invalid, Severity
-from scripts import doctor
+from scripts import doctor, gate
 from scripts.edges import arm, capture, pulumi_cli, screen, stack_file
 from scripts.edges.exits import BAD, BUSY, GOOD, REFUSED, UNREACHABLE, Exit, Failure
+from scripts.edges.ledger_file import FOLDER
 from scripts.edges.phases import Phases
 from scripts.edges.pulumi_stacks import Stacks
 
 # What is asked about before it is done, and what nobody gets without typing the server's name.
 ASKED = frozenset(Danger) - {Danger.HARMLESS, Danger.COSTS_MORE}
 FATAL = frozenset({Danger.DATA_LOSS})
+# What a copy has to stand behind, and where: nobody keeps the memory of dev.
+GATED = frozenset({Danger.DATA_LOSS, Danger.IRREVERSIBLE, Danger.UNKNOWN, Danger.OUTAGE})
+GATED_STACKS = ("uat", "prod")
 _INSIDE = "run it inside the network: docs/guides/inside-the-network.md"
 _FIREWALL = "let this machine's address in: network.firewall in the stack file"
 _SHOWN = 20
@@ -70,6 +74,7 @@ def up(stack: str, folder: Path, *, yes: bool, destroy: str | None, dry_run: boo
         run.says = f"nothing was changed; next: agentmem up --stack {stack}"
         return _end(run, as_json)
     _agree(run, yes, destroy, ask)
+    _gate(run)
     _up(run)
     _healthy(run)
     _post_provision(run)
@@ -135,6 +140,18 @@ def _agree(run: Up, yes: bool, destroy: str | None, ask: Ask) -> None:
             )
     elif danger in ASKED and not yes and ask("go on? yes or no:") not in ("y", "yes"):
         raise Failure(REFUSED, f"{run.changes[0].name}: {run.changes[0].why}", hint="--yes goes on without asking")
+
+
+def _gate(run: Up) -> None:
+    """Raises Failure unless a verified copy stands behind a change that could cost memories. What it says is one line in the ledger."""
+    environment, danger = run.environment, worst(run.changes)
+    if danger not in GATED or environment.name not in GATED_STACKS:
+        return
+    with run.phases.phase("gate") as done:
+        judged = gate.judge(environment, f"up: {run.changes[0].name} ({danger})", run.folder / FOLDER)
+        if not judged.verdict.ok:
+            raise Failure(REFUSED, f"{danger} in {environment.name}: {judged.verdict.reason}", hint=gate.way(environment))
+        done(judged.verdict.reason)
 
 
 def _up(run: Up) -> None:

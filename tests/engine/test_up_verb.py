@@ -151,3 +151,20 @@ def test_init_refuses_a_name_that_azure_has_given_away(first: dict[str, Any], se
     assert refused.returncode == 5, refused.stdout + refused.stderr
     assert "taken" in refused.stderr
     assert "outlive a deleted server for days" in refused.stderr
+
+
+def test_an_outage_in_production_waits_for_a_verified_copy(first: dict[str, Any], served: Terminal) -> None:
+    larger = ("sku: Standard_D2s_v3", "sku: Standard_D4s_v3", "--yes", "--json")
+    before = (served.state / "cloud.json").read_bytes()
+    refused = _with_file(served, *larger)
+    assert refused.returncode == 5, refused.stdout + refused.stderr
+    assert "outage in prod: " in refused.stderr
+    assert "hint: agentmem snapshot create --stack prod" in refused.stderr
+    assert (served.state / "cloud.json").read_bytes() == before
+    folder = str(served.state / "edited")
+    copied = served.agentmem("run", "--folder", folder, "--", "agentmem", "snapshot", "create", "--stack", "prod", "--reason", "a larger SKU")
+    assert copied.returncode == 0, copied.stdout + copied.stderr
+    done = _with_file(served, *larger)
+    assert done.returncode == 0, done.stdout + done.stderr
+    gate = next(phase for phase in json.loads(done.stdout)["phases"] if phase["name"] == "gate")
+    assert gate["verdict"] == "ok" and "h old" in gate["evidence"], gate
