@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from infra.domain import vectors
+from infra.domain.catalogue import READ_WRITE, Catalogue
 from infra.domain.problem import Verdict
 
 # recall@10 is what the floor of a vector set is declared for.
@@ -229,3 +230,11 @@ def _helps(rising: Sequence[RecallResult], method: str, shape: Shape) -> list[st
         wider, denser = min(most_width, max(2 * width, 4 * m)), min(most_m, 2 * m)
         said.append(f"ef_construction {wider} instead of {width}, then m {denser} instead of {m}: agentmem indexes advise tells the memory")
     return said
+
+
+def search_setting(catalogue: Catalogue, method: str) -> int:
+    """How far an application's search looks: its role's setting, else the database's, else pgvector's own."""
+    name = PARAMETERS[method]
+    role = catalogue.roles.get(READ_WRITE)
+    value = (role.settings.get(name) if role else None) or catalogue.database_settings.get(name)
+    return int(value) if value else DEFAULTS[method]

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 
 from infra.domain import reconcile_indexes, sizing
-from infra.domain.catalogue import APPLICATION_SCHEMA, READ_WRITE, Catalogue
+from infra.domain.catalogue import APPLICATION_SCHEMA, Catalogue
 from infra.domain.environment import Environment, VectorSet
 from infra.domain.health_facts import Health, IndexUse, Probed, Rows
 from infra.domain.index_health import judged
-from infra.domain.recall import DEFAULTS, PARAMETERS
+from infra.domain.recall import PARAMETERS, search_setting
 from scripts.edges import index_records, postgres, recall_probe
 from scripts.edges.exits import Failure
 
@@ -64,14 +64,6 @@ def probe(
         except Failure as failure:
             unasked.append(f"{index.name} was not asked: {failure}")
     return found, unasked
-
-
-def search_setting(catalogue: Catalogue, method: str) -> int:
-    """How far an application's search looks: its role's setting, else the database's, else pgvector's own."""
-    name = PARAMETERS[method]
-    role = catalogue.roles.get(READ_WRITE)
-    value = (role.settings.get(name) if role else None) or catalogue.database_settings.get(name)
-    return int(value) if value else DEFAULTS[method]
 
 
 def _probed(connection: psycopg.Connection[Any], vector_set: VectorSet, name: str, settings: dict[str, int], queries: int) -> Probed:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.domain import recall as knowledge
-from infra.domain.catalogue import READ_WRITE, Catalogue
+from infra.domain.catalogue import Catalogue
 from infra.domain.environment import Environment, VectorSet
 from infra.domain.recall import PARAMETERS, Judged, RecallResult, SelfRetrieval, value_of
 from scripts.edges import screen
@@ -90,7 +90,7 @@ def _measured(connection: Any, vector_set: VectorSet, catalogue: Catalogue, quer
         return Unmeasured(vector_set, reason, bad=bool(column.rows), hint="agentmem post-provision builds it")
     index = found[0]
     name, lists = PARAMETERS[index.method], index.options.get("lists", 1)
-    current = current_setting(catalogue, index.method)
+    current = knowledge.search_setting(catalogue, index.method)
     # A search cannot look at more lists than there are.
     current = min(current, lists) if index.method == "ivfflat" else current
     values = knowledge.settings_to_try(index.method, current, lists)
@@ -102,14 +102,6 @@ def _measured(connection: Any, vector_set: VectorSet, catalogue: Catalogue, quer
     at = {name: current}
     selves = recall_probe.self_retrieval(connection, vector_set, index.name, at, queries) if index.method == "hnsw" else None
     return Measured(vector_set, index, judged, sorted(sweep, key=lambda result: value_of(result, index.method)), selves)
-
-
-def current_setting(catalogue: Catalogue, method: str) -> int:
-    """How far an application's search looks: its role's setting, else the database's, else pgvector's own."""
-    name = PARAMETERS[method]
-    role = catalogue.roles.get(READ_WRITE)
-    value = (role.settings.get(name) if role else None) or catalogue.database_settings.get(name)
-    return int(value) if value else knowledge.DEFAULTS[method]
 
 
 def _draw(plot: Path, environment: Environment, found: list[Measured], tell: Any) -> None:
