@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.domain.check import JUDGED_HERE, NEEDS_THE_SERVER, RULES, Judgement, judge
+from infra.domain.prices import PriceTable
 from infra.domain.problem import Problem, Severity
 from infra.domain.recovery import Outcome, RecoveryVerdict
-from scripts.edges import screen, stack_file
+from scripts.edges import price_table, screen, stack_file
 from scripts.edges.exits import CONFIGURATION, GOOD
 from scripts.edges.stack_file import Loaded
 
@@ -58,7 +59,8 @@ class Checked:
 
 def check(stacks: Sequence[str], folder: Path, as_json: bool) -> int:
     """Judge the files of `stacks` in `folder` and print what was found; returns the exit code, 3 if anything is refused."""
-    checked = [_checked(stack, folder) for stack in stacks]
+    prices = price_table.load(folder)
+    checked = [_checked(stack, folder, prices) for stack in stacks]
     if as_json:
         screen.document("check", {"environments": {one.loaded.stack: _as_data(one) for one in checked}})
     else:
@@ -67,10 +69,10 @@ def check(stacks: Sequence[str], folder: Path, as_json: bool) -> int:
     return CONFIGURATION if any(one.refusals for one in checked) else GOOD
 
 
-def _checked(stack: str, folder: Path) -> Checked:
+def _checked(stack: str, folder: Path, prices: PriceTable) -> Checked:
     loaded = stack_file.load(stack, folder)
     readable = loaded.environment or loaded.legible
-    return Checked(loaded, judge(readable) if readable is not None else None)
+    return Checked(loaded, judge(readable, prices) if readable is not None else None)
 
 
 def _lines(checked: Sequence[Checked]) -> Iterator[str]:

@@ -146,6 +146,9 @@ def _guard(old: Environment, new: Environment) -> Iterator[Change]:
         if override not in old.guard.overrides:
             why = f"a new exception, until {override.until}: {override.reason}"
             yield _of(new, "guard.overrides", Danger.HARMLESS, None, override.change, why)
+    was, now = old.guard.monthly_cost_ceiling_eur, new.guard.monthly_cost_ceiling_eur
+    if was != now:
+        yield _of(new, "guard.monthly_cost_ceiling_eur", Danger.HARMLESS, was, now, "another ceiling for what the server costs a month")
 
 
 def _named(vector_set: VectorSet) -> str:

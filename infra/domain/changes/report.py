@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.domain import transitions
-from infra.domain.changes import contract_changes, recovery_delta
+from infra.domain.changes import contract_changes, cost_delta, recovery_delta
 from infra.domain.changes.change import ENDS, Change, Danger, Operation
+from infra.domain.changes.cost_delta import CostDelta
 from infra.domain.changes.recovery_delta import Direction, FailureDelta
 from infra.domain.changes.showing import clean, redacted
 from infra.domain.environment import Environment, Override
 from infra.domain.overrides import holds, lift
+from infra.domain.prices import EMPTY, PriceTable
 from infra.domain.problem import Problem, Severity
+from infra.domain.rules import cost
 from infra.domain.rules.protection import GUARDED
 
 STOPPED = frozenset({Danger.DATA_LOSS})
@@ -34,7 +37,7 @@ _KEYS: Mapping[str, str] = {
     "version": "server.version", "highAvailability.mode": "availability.mode", "replica": "replica", "replicationRole": "replica",
 }  # fmt: skip
 _SERVER, _PARAMETER = "Server", "Configuration"
-NO_PRICES = "unknown: there is no price table"
+NO_COST = CostDelta(before=None, after=None)
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -51,15 +54,18 @@ class Judged:
 class StackReport:
     """What is known of one stack. `failed` says why it was not captured: then the rest is what the two contracts alone tell.
 
-    `problems` are the transition rules that speak, lifted where an exception covers them; `notes` facts for a reader.
+    `problems` are the transition rules that speak, lifted where an exception covers them, and a ceiling that is passed;
+    `notes` are facts for a reader; `plan_hash` is that of what would be applied, "" where it was not captured.
     """
 
     stack: str
     changes: tuple[Judged, ...] = ()
     recovery: tuple[FailureDelta, ...] = ()
+    cost: CostDelta = NO_COST
     problems: tuple[Problem, ...] = ()
     failed: str = ""
     notes: tuple[str, ...] = ()
+    plan_hash: str = ""
 
     @property
     def worst(self) -> Danger | None:
@@ -91,7 +97,7 @@ class StackReport:
             "environment": self.stack, "worst": self.worst, "stops": self.stops, "failed": self.failed or None, "changes": changes,
             "unknown": [each["urn"] for each in changes if each["class"] == Danger.UNKNOWN],
             "recovery_delta": {delta.failure: delta.as_json() for delta in self.recovery},
-            "cost_delta": {"monthly_eur": None, "why": NO_PRICES}, "notes": list(self.notes),
+            "cost_delta": self.cost.as_json(), "notes": list(self.notes), "plan_hash": self.plan_hash or None,
             "rules": [{"rule": each.rule, "severity": each.severity, "message": each.message} for each in self.problems],
         }  # fmt: skip
 
@@ -116,7 +122,7 @@ class Report:
 
 def of_stack(
     stack: str, changes: Iterable[Change], *, old: Environment | None = None, new: Environment | None = None, today: datetime.date,
-    notes: Sequence[str] = (), failed: str = "",
+    notes: Sequence[str] = (), failed: str = "", prices: PriceTable = EMPTY,
 ) -> StackReport:  # fmt: skip
     """The report of a stack; with both contracts, what no resource shows is in it too. `failed` says why its resources are not known."""
     told = list(changes)
@@ -124,11 +130,15 @@ def of_stack(
         told += contract_changes.between(old, new)
     deltas = recovery_delta.compare(old, new)
     told += recovery_delta.unexplained(deltas, told, stack)
+    bill = cost_delta.compare(old, new, prices)
     overrides = new.guard.overrides if new is not None else ()
     rules = lift(transitions.judge(old, new), overrides, today) if old is not None and new is not None else ()
-    in_order = sorted(told, key=lambda change: (not ends_data(change), change.danger.rank))
+    above = tuple(each for each in cost.ceiling(new, prices) if each.severity is Severity.REFUSE) if new is not None else ()
+    in_order = sorted(cost_delta.priced(told, bill, stack), key=lambda change: (not ends_data(change), change.danger.rank))
     judged = tuple(_judged(redacted(change), stack, overrides, today) for change in in_order)
-    return StackReport(stack=stack, changes=judged, recovery=deltas, problems=rules, notes=tuple(notes), failed=clean(failed))
+    return StackReport(
+        stack=stack, changes=judged, recovery=deltas, cost=bill, problems=(*rules, *above), notes=tuple(notes), failed=clean(failed)
+    )
 
 
 def not_judged(stack: str, why: str) -> StackReport:

@@ -7,13 +7,13 @@ from typing import Any
 
 from infra.domain.changes.comment import counted, verdict
 from infra.domain.changes.recovery_delta import Direction
-from infra.domain.changes.report import NO_PRICES, Report, StackReport
+from infra.domain.changes.report import Report, StackReport
 from infra.domain.changes.showing import clean, one_line, shown
 
 
 def lines(report: Report) -> Iterator[str]:
     """What a person reads: each stack that changes, those that do not in one line, the verdict last."""
-    yield one_line(f"preview · {report.compared}")
+    yield one_line(f"preview · {report.compared}" if report.compared else "preview")
     for stack in report.stacks:
         if not stack.is_quiet:
             yield from map(one_line, _stack(stack))
@@ -36,7 +36,7 @@ def page(report: Report) -> dict[str, Any]:
     """What the template of the HTML page is filled with."""
     quiet = [stack.stack for stack in report.stacks if stack.is_quiet]
     return {
-        "verdict": verdict(report), "compared": report.compared, "stops": report.stops, "prices": NO_PRICES, "quiet": ", ".join(quiet),
+        "verdict": verdict(report), "compared": report.compared, "stops": report.stops, "quiet": ", ".join(quiet),
         "loudest": any(stack.replaced for stack in report.stacks),
         "stacks": [_page_of(stack) for stack in report.stacks if not stack.is_quiet],
     }  # fmt: skip
@@ -55,7 +55,8 @@ def _page_of(stack: StackReport) -> dict[str, Any]:
     recovery = [{"failure": each.failure, "direction": str(each.direction), "sentence": each.sentence} for each in moved]
     return {
         "stack": stack.stack, "failed": stack.failed, "counted": counted([each.change for each in stack.changes]), "notes": stack.notes,
-        "changes": changes, "recovery": recovery, "rules": [f"rule {each.rule}: {clean(each.message)}" for each in stack.problems],
+        "cost": stack.cost.sentence, "changes": changes, "recovery": recovery,
+        "rules": [f"rule {each.rule}: {clean(each.message)}" for each in stack.problems],
     }  # fmt: skip
 
 
@@ -80,4 +81,4 @@ def _stack(stack: StackReport) -> Iterator[str]:
             yield f"  recovery {delta.failure} {delta.direction}: {delta.sentence}"
     if stack.recovery and all(delta.direction is Direction.UNKNOWN for delta in stack.recovery):
         yield "  recovery unknown: one side has no contract to judge"
-    yield f"  cost per month {NO_PRICES}"
+    yield f"  cost per month {stack.cost.sentence}"

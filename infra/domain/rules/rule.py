@@ -17,7 +17,8 @@ Face = Callable[[Environment], Iterator[Problem]]
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `needs` is `server` where the stack file alone cannot tell: the old environment or the live server is wanted.
+    """One rule. `needs` is `server` where the stack file alone cannot tell: the old environment or the live server is wanted;
+    `prices` where the price table is.
 
     `faces` are the ways to break it; such a function says nothing where another rule already refuses its input.
     """
@@ -26,7 +27,7 @@ class Rule:
     title: str
     source: str
     faces: tuple[Face, ...] = ()
-    needs: Literal["environment", "server"] = "environment"
+    needs: Literal["environment", "server", "prices"] = "environment"
 
     def judge(self, environment: Environment) -> Iterator[Problem]:
         """Every way in which the environment breaks this rule."""

@@ -80,3 +80,8 @@ def test_guards_that_go_are_weaker_and_an_exception_is_told() -> None:
     found = _only(edited(PROD, "guard", overrides=(override,)))
     assert (found.danger, found.path) == (Danger.HARMLESS, "guard.overrides")
     assert "a larger disk" in found.why
+
+
+def test_another_ceiling_is_told() -> None:
+    found = _only(edited(PROD, "guard", monthly_cost_ceiling_eur=5000))
+    assert (found.path, found.old, found.new) == ("guard.monthly_cost_ceiling_eur", PROD.guard.monthly_cost_ceiling_eur, 5000)
