@@ -25,9 +25,10 @@ ASSIGN = 'az role assignment create --role "{}" --assignee WHO --scope "/subscri
 RIGHTS = ASSIGN.format("Contributor")
 # A Contributor may not lock; this role may do nothing else, an Owner and a User Access Administrator may too.
 LOCKS = ASSIGN.format("Locks Contributor")
-# What the program's resources belong to; those of the network only where there is one.
+# What the program's resources belong to; those of the network, and of containers inside it, only where there are some.
 PROVIDERS = ("Microsoft.DBforPostgreSQL", "Microsoft.OperationalInsights", "Microsoft.Insights")
 NETWORK = "Microsoft.Network"
+JOB = ("Microsoft.ManagedIdentity", "Microsoft.ContainerInstance")
 _RANKS = {(True, True): "ok", (True, False): "ok", (False, True): "wrong", (False, False): "not ok"}
 
 
@@ -121,7 +122,7 @@ def _cloud(environment: Environment) -> Iterator[Row]:
         yield Row(name="region", ok=False, critical=False, detail="not asked: no subscription answers")
         return
     yield _row("subscription", state == "Enabled", state, f"another subscription: az account set --subscription NAME; {SUBSCRIBE}")
-    wanted = PROVIDERS if environment.network.mode == "public" else (*PROVIDERS, NETWORK)
+    wanted = PROVIDERS if environment.network.mode == "public" else (*PROVIDERS, NETWORK, *(JOB if environment.network.job else ()))
     for namespace in wanted:
         yield from _asked(namespace, partial(_provider, azure, namespace))
     yield from _asked("rights", partial(_rights, azure, environment))

@@ -15,8 +15,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Folder = Annotated[Path, typer.Option("--folder", help="Where Pulumi.yaml and the stack files are.", envvar="AGENTMEM_FOLDER")]
 Dsn = Annotated[str | None, typer.Option("--dsn", help="Connect here instead; the password stays out of it, in PGPASSWORD.")]
-Entra = Annotated[bool, typer.Option("--entra", help="Log in with a token of Microsoft Entra ID instead of a password.")]
-User = Annotated[str | None, typer.Option("--user", help="Log in as this role; default: the administrator.")]
+Entra = Annotated[
+    bool, typer.Option("--entra", help="Log in with a token of Microsoft Entra ID instead of a password.", envvar="AGENTMEM_ENTRA")
+]
+User = Annotated[str | None, typer.Option("--user", help="Log in as this role; default: the administrator.", envvar="AGENTMEM_USER")]
 
 
 def project_folder(folder: Path) -> Path:

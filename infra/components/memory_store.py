@@ -10,6 +10,7 @@ from pulumi_azure_native import authorization, resources
 from infra.components.access import Access
 from infra.components.database import Database
 from infra.components.guard import Guard
+from infra.components.job import JobPlace
 from infra.components.monitoring import Monitoring
 from infra.components.network import Network
 from infra.components.outputs import outputs_of
@@ -19,7 +20,7 @@ from infra.components.replica import Replica
 from infra.components.server import Server
 from infra.components.write_queue import WriteQueue, busy_hook
 from infra.domain import names
-from infra.domain.environment import Environment
+from infra.domain.environment import Environment, entra_logins
 
 
 class MemoryStore(pulumi.ComponentResource):
@@ -34,12 +35,14 @@ class MemoryStore(pulumi.ComponentResource):
         tenant_id = _tenant_id(environment)
         group = self._group(name, environment)
         network = None if environment.network.mode == "public" else Network(f"{name}-network", environment, group, child)
+        place = environment.network.job
+        job = JobPlace(f"{name}-job", environment, place, group, network, child) if network and place else None
         busy = busy_hook(f"{name}-busy")
         server = Server(
             f"{name}-server", environment, group, password=password, tenant_id=tenant_id, network=network, busy=busy, opts=child
         ).server
         queue = WriteQueue(server, busy)
-        Access(f"{name}-access", environment, queue, tenant_id, child)
+        Access(f"{name}-access", environment, queue, tenant_id, child, job=job)
         database = Database(f"{name}-database", environment, queue, child).database
         reach = Reach(f"{name}-reach", environment, server, network, queue, child)
         Parameters(f"{name}-parameters", environment, queue, child)
@@ -67,4 +70,4 @@ class MemoryStore(pulumi.ComponentResource):
 
 def _tenant_id(environment: Environment) -> pulumi.Output[str] | None:
     """The tenant of whoever runs Pulumi, which must be that of the administrators; nobody is asked where there are none."""
-    return authorization.get_client_config_output().tenant_id if environment.access.entra_administrators else None
+    return authorization.get_client_config_output().tenant_id if entra_logins(environment) else None

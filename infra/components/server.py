@@ -9,7 +9,7 @@ from infra.components.change_guard import change_guard, fate_guard
 from infra.components.network import Network
 from infra.components.outcomes import moved_zones_hook
 from infra.domain import names, sizing
-from infra.domain.environment import CustomerManagedKey, Environment, Storage
+from infra.domain.environment import CustomerManagedKey, Environment, Storage, entra_logins
 from infra.domain.server_change import fate
 
 # Azure swaps the two zones by itself, after a failover and after a change of SKU. A refresh writes the new ones into the
@@ -161,7 +161,7 @@ def _network(private: Network | None, environment: Environment) -> dbforpostgres
 def _auth_config(environment: Environment, tenant_id: pulumi.Input[str] | None) -> dbforpostgresql.AuthConfigArgsDict:
     """As a mapping, because the class fills in an empty tenant, which Azure never answers: an import would not agree with it."""
     found: dbforpostgresql.AuthConfigArgsDict = {
-        "active_directory_auth": _enabled(bool(environment.access.entra_administrators)),
+        "active_directory_auth": _enabled(entra_logins(environment)),
         "password_auth": _enabled(environment.access.password),
     }
     if tenant_id is not None:

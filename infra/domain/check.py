@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.domain.environment import Environment
+from infra.domain.prices import PriceTable
 from infra.domain.problem import Problem, Severity
 from infra.domain.recovery import RecoveryVerdict, verdicts
-from infra.domain.rules import access, availability, compute, database, network, protection, storage
+from infra.domain.rules import access, availability, compute, cost, database, job, network, protection, storage
 from infra.domain.rules.rule import Rule
 
 _FILES = (compute, availability, storage, protection, network, access, database)
@@ -21,7 +22,7 @@ def _order(rule: Rule) -> tuple[str, int]:
 # R1 to R20 and W1 to W8: what Azure does.
 RULES: tuple[Rule, ...] = tuple(sorted((rule for module in _FILES for rule in module.RULES), key=_order))
 # P: what this product can do, and wants.
-PRODUCT_RULES: tuple[Rule, ...] = (*protection.PRODUCT_RULES, *database.PRODUCT_RULES)
+PRODUCT_RULES: tuple[Rule, ...] = (*protection.PRODUCT_RULES, *database.PRODUCT_RULES, *job.PRODUCT_RULES, *cost.PRODUCT_RULES)
 JUDGED_HERE = sum(rule.needs == "environment" for rule in RULES)
 NEEDS_THE_SERVER = len(RULES) - JUDGED_HERE
 
@@ -53,9 +54,14 @@ class Judgement:
         return not self.refusals
 
 
-def judge(environment: Environment) -> Judgement:
-    """Apply every rule that the stack file alone can answer. Never raises: a rule without its input says nothing."""
+def judge(environment: Environment, prices: PriceTable | None = None) -> Judgement:
+    """Apply every rule that the stack file alone can answer, and with `prices` that on its cost.
+
+    Never raises: a rule without its input says nothing.
+    """
     found = tuple(problem for rule in (*RULES, *PRODUCT_RULES) for problem in rule.judge(environment))
+    if prices is not None:
+        found += tuple(cost.ceiling(environment, prices))
     return Judgement(
         problems=tuple(problem for problem in found if problem.severity is not Severity.NOTE),
         notes=tuple(problem for problem in found if problem.severity is Severity.NOTE),

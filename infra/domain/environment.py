@@ -1,4 +1,4 @@
-"""The contract: what one stack file says, as frozen values. Every key is written in every file; nothing has a default."""
+"""The contract: what one stack file says, as frozen values. Every key is written in every file, but for `accepted` and `network.job`."""
 
 from __future__ import annotations
 
@@ -109,6 +109,14 @@ class FirewallRule(Part):
     end: Text
 
 
+class Job(Part):
+    """A place inside the network for one-off containers, which `agentmem inside` starts: a subnet, an identity, and a way out."""
+
+    image: Text = Field(description="The image of the Dockerfile, for example REGISTRY.azurecr.io/agentmem:1@sha256:DIGEST.")
+    subnet: Text = Field(description="CIDR inside the address space, for these containers alone; at least a /28.")
+    nat_gateway: bool = Field(description="Make a NAT gateway as the way out, paid by the hour; false where another way leads out.")
+
+
 class Network(Part):
     """How the server is reached; the mode is decided when the server is created."""
 
@@ -117,6 +125,7 @@ class Network(Part):
     subnet: str | None = Field(description="CIDR inside the address space, at least a /28.")
     dns_zone: str | None = Field(description="Name of the private DNS zone; null derives it.")
     firewall: tuple[FirewallRule, ...]
+    job: Job | None = Field(default=None, description="Where `agentmem inside` runs a command; null: nowhere.")
 
 
 class EntraAdministrator(Part):
@@ -258,3 +267,8 @@ class Environment(Part):
     alerts: Alerts
     memory: Memory
     guard: Guard
+
+
+def entra_logins(environment: Environment) -> bool:
+    """Whether anybody logs in with Microsoft Entra ID: a declared administrator, or the containers inside the network."""
+    return bool(environment.access.entra_administrators) or environment.network.job is not None

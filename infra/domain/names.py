@@ -9,6 +9,8 @@ PORT = 5432
 POOLED_PORT = 6432
 DOMAIN = "postgres.database.azure.com"
 PRIVATE_LINK_ZONE = f"privatelink.{DOMAIN}"
+# The identity of the one-off containers, their group, and the role that they log in with: short enough for all three.
+JOB = "agentmem-job"
 
 
 def resource_group(environment: Environment) -> str:
@@ -56,6 +58,21 @@ def private_zone_link(environment: Environment) -> str:
 def private_endpoint(environment: Environment) -> str:
     """The private endpoint of the server."""
     return f"pe-{environment.server.name}"
+
+
+def job_subnet(environment: Environment) -> str:
+    """The subnet of the one-off containers."""
+    return f"{subnet(environment)}-job"
+
+
+def job_gateway(environment: Environment) -> str:
+    """The NAT gateway through which the one-off containers reach the registry and Entra ID."""
+    return f"nat-{environment.server.name}-job"
+
+
+def job_address(environment: Environment) -> str:
+    """The public address of that gateway."""
+    return f"pip-{environment.server.name}-job"
 
 
 def workspace(environment: Environment) -> str:

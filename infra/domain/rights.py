@@ -28,6 +28,9 @@ def wanted(environment: Environment) -> Iterator[str]:
     if environment.network.mode != "public":
         yield "Microsoft.Network/virtualNetworks/write"
         yield "Microsoft.Network/privateDnsZones/write"
+    if environment.network.job is not None:
+        yield "Microsoft.ManagedIdentity/userAssignedIdentities/write"
+        yield "Microsoft.ContainerInstance/containerGroups/write"
     if environment.guard.lock:
         yield LOCKS
 

@@ -40,4 +40,6 @@ def sessions(environment: Environment, dsn: str | None, password: str | None, en
 def _outside(environment: Environment) -> Failure:
     """What it mostly means that a private server does not answer: its name resolves, and its port is open, in its network alone."""
     says = f"{environment.server.name} is private, and was not reached from here"
+    if environment.network.job is not None:
+        return Failure(UNREACHABLE, says, hint=f"run it inside the network: agentmem inside --stack {environment.name} -- VERB")
     return Failure(UNREACHABLE, says, hint="run it inside the network, as a one-off container job: docs/guides/inside-the-network.md")

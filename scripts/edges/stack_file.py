@@ -98,6 +98,12 @@ def read(stack: str, folder: Path) -> Environment:
     return loaded.environment
 
 
+def without_secrets(loaded: Loaded) -> bytes:
+    """The contract of a stack as a stack file of its own: what Pulumi keeps beside it, and every secret, is left out."""
+    config = {LOCATION if key == "location" else f"{NAMESPACE}{key}": value for key, value in loaded.values.items()}
+    return yaml.safe_dump({"config": config}, sort_keys=False, allow_unicode=True).encode()
+
+
 def known_stack(stack: str) -> str:
     """The stack's name if it is one of the five; raises Failure otherwise."""
     if stack not in STACKS:

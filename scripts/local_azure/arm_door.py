@@ -80,7 +80,8 @@ class ArmDoor:
             self._authenticate(authorization)
             # az's generic commands leave a part of the path empty, and ARM does not mind.
             path = re.sub("/{2,}", "/", unquote(parts.path)).rstrip("/")
-            return self._routes.answer(Request(method, path, query.get("api-version", ""), _parsed(content), query.get("$filter", "")))
+            version, asked, tail = (query.get(name, "") for name in ("api-version", "$filter", "tail"))
+            return self._routes.answer(Request(method, path, version, _parsed(content), asked, tail))
         except Refusal as refused:
             return _refused(refused)
         except ConnectionLost:

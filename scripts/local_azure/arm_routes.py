@@ -49,17 +49,19 @@ class Cloud(Protocol):
     def capabilities(self, location: str, server: str | None = None) -> Body: ...
     def operation(self, operation_id: str) -> Operation: ...
     def wait(self, operation: Operation) -> Body: ...
+    def log(self, resource_id: str, container: str, tail: str = "") -> Body: ...
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request: upper-case method, path without query, api-version, parsed body, and the query's $filter."""
+    """One request: upper-case method, path without query, api-version, parsed body, and the query's $filter and tail."""
 
     method: str
     path: str
     api_version: str
     body: Body
     filter: str = ""
+    tail: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Routes:
                 ("GET", provider + r"/locations/[^/]+/azureAsyncOperation/([^/]+)", self._poll),
                 ("GET", provider + r"/locations/[^/]+/operationResults/([^/]+)", self._result),
                 ("GET", r"(/subscriptions/.+/flexibleServers/[^/]+)/capabilities", self._server_capabilities),
+                ("GET", r"(/subscriptions/.+/containerGroups/[^/]+)/containers/([^/]+)/logs", self._log),
             )
         ]
 
@@ -222,6 +225,9 @@ class Routes:
 
     def _server_capabilities(self, request: Request, server_id: str) -> Reply:
         return Reply(200, self._cloud.capabilities(self._cloud.get(server_id)["location"], server_id))
+
+    def _log(self, request: Request, group_id: str, container: str) -> Reply:
+        return Reply(200, self._cloud.log(group_id, container, request.tail))
 
     def _exists(self, resource_id: str) -> bool:
         try:

@@ -43,8 +43,8 @@ _REGIONAL = frozenset(
     f"azure-native:{each}"
     for each in (
         "resources:ResourceGroup", "dbforpostgresql:Server", "network:VirtualNetwork", "network:NetworkSecurityGroup",
-        "network:PrivateEndpoint", "managedidentity:UserAssignedIdentity", "keyvault:Vault", "operationalinsights:Workspace",
-        "monitor:ScheduledQueryRule", "storage:StorageAccount",
+        "network:PrivateEndpoint", "network:NatGateway", "network:PublicIPAddress", "managedidentity:UserAssignedIdentity",
+        "keyvault:Vault", "operationalinsights:Workspace", "monitor:ScheduledQueryRule", "storage:StorageAccount",
     )
 )  # fmt: skip
 # What Azure tells and nobody sets; a dotted path names a part of a property.
@@ -62,6 +62,8 @@ _READ_ONLY: Mapping[str, frozenset[str]] = {
     "azure-native:dbforpostgresql:FirewallRule": frozenset({"sourceAddressPrefixes"}),
     "azure-native:dbforpostgresql:VirtualEndpoint": frozenset({"virtualEndpoints"}),
     "azure-native:network:VirtualNetwork": frozenset({"subnets"}),
+    "azure-native:network:NatGateway": frozenset({"subnets", "resourceGuid"}),
+    "azure-native:network:PublicIPAddress": frozenset({"ipAddress", "ipConfiguration", "resourceGuid"}),
     "azure-native:privatedns:PrivateZone": frozenset({
         "numberOfRecordSets", "maxNumberOfRecordSets", "maxNumberOfVirtualNetworkLinks", "maxNumberOfVirtualNetworkLinksWithRegistration",
     }),

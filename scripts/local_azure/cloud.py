@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local_azure import capabilities, refusal
+from scripts.local_azure.containers import Containers
 from scripts.local_azure.faults import Effect, Fault, FaultPlan
 from scripts.local_azure.kinds.administrator import Administrators
 from scripts.local_azure.kinds.backup import Backups
+from scripts.local_azure.kinds.container_group import TYPE as CONTAINER_GROUPS, ContainerGroups
 from scripts.local_azure.kinds.database import Databases
-from scripts.local_azure.kinds.document import Documents, Unplayed, refuse_locked
+from scripts.local_azure.kinds.document import IDENTITY, Documents, Unplayed, refuse_locked
 from scripts.local_azure.kinds.firewall import FirewallRules
 from scripts.local_azure.kinds.group import Groups
 from scripts.local_azure.kinds.kind import SERVERS, Kind
@@ -54,10 +56,12 @@ class Cloud:
         )  # fmt: skip
         self._servers = Servers(self._world)
         self._documents, self._unplayed = Documents(self._world), Unplayed(self._world)
+        self.containers = Containers(state, clock)
+        self._groups = ContainerGroups(self._world, self.containers)
         children = (Parameters, Databases, FirewallRules, Administrators, Backups, Connections)
         self._kinds: dict[str, Kind] = {each.type.lower(): each(self._world) for each in children}
-        self._kinds |= {SERVERS: self._servers, PRIVATE_ENDPOINTS: PrivateEndpoints(self._world)}
-        self._kinds[GROUP_TYPE] = Groups(self._world, self._remove_server)
+        self._kinds |= {SERVERS: self._servers, PRIVATE_ENDPOINTS: PrivateEndpoints(self._world), CONTAINER_GROUPS: self._groups}
+        self._kinds[GROUP_TYPE] = Groups(self._world, self._remove_behind)
         self._world.operations.interrupted()
         try:
             self._servers.resume()
@@ -118,6 +122,16 @@ class Cloud:
         resource, fault = self._write("POST", resource_id, action)
         return _ended(self._kind(resource).act(resource, action, body or {}, fault), fault)
 
+    def log(self, resource_id: str, container: str, tail: str = "") -> Body:
+        """{"content": …} of a container in a container group; `tail` is a number of lines, empty for all."""
+        self._meet("GET", f"{resource_id}/containers/{container}/logs")
+        return self._groups.log(parse(resource_id), container, tail)
+
+    def principal_of(self, client: str) -> str:
+        """The object id of the managed identity with this client id; anything else stands for itself."""
+        identities = (each["body"]["properties"] for each in self._store.records() if each["type"].lower() == IDENTITY)
+        return next((str(each["principalId"]) for each in identities if each.get("clientId") == client), client)
+
     def capabilities(self, location: str, server: str | None = None) -> Body:
         """The whole answer {"value": [...]} for a location, or for the server with this id."""
         if server is not None:
@@ -144,6 +158,7 @@ class Cloud:
 
     def close(self) -> None:
         """Ends what is in hand, stops the servers behind, gives the folder free. What exists stays in the folder."""
+        self.containers.close()
         self._world.operations.close()
         self._world.backend.close()
         self._store.close()
@@ -188,7 +203,9 @@ class Cloud:
             return {**answer, "nameAvailable": False, "reason": "AlreadyExists", "message": f"the server name {name} is taken"}
         return answer
 
-    def _remove_server(self, key: str) -> None:
+    def _remove_behind(self, key: str) -> None:
+        """Ends what really runs behind a resource whose group goes."""
+        self.containers.remove(key)
         record = self._store.get(key)
         if record is not None and record["type"].lower() == SERVERS:
             self._world.backend.delete_server(record["body"]["name"])

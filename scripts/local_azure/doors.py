@@ -204,14 +204,16 @@ def open_doors(state: Path, pace: str, stack: contextlib.ExitStack, behind: Behi
     stack.callback(servers.close)
     cloud = Cloud(state, subscription=SUBSCRIPTION, tenant=TENANT, pace=Pace(pace), backend=servers, settings=settings)
     stack.callback(cloud.close)
-    identity = IdentityDoor(office, servers.database_token)
+    identity = IdentityDoor(office, servers.database_token, cloud.principal_of)
     arm = ArmDoor(cloud, certificates.door(), office, SUBSCRIPTION)
     replaces = settings.geo_flag_change is Answer.REPLACE
     provider = ProviderDoor(Provider(cloud, SUBSCRIPTION, TENANT, OBJECT_ID, nested_replaces=replaces))
     for door in (identity, arm, provider):
         door.start()
         stack.callback(door.close)
-    return Running(cloud, certificates, identity, arm, provider)
+    running = Running(cloud, certificates, identity, arm, provider)
+    cloud.containers.environment = running.environment()
+    return running
 
 
 def _without_proxy(given: str) -> str:

@@ -33,13 +33,16 @@ OnDatabaseToken = Callable[[str, str, datetime], None]
 class IdentityDoor:
     """The running endpoint. `url` and `header` are IDENTITY_ENDPOINT and IDENTITY_HEADER of a child's environment.
 
-    `on_database_token(object_id, token, expires)` is called before a token for PostgreSQL is answered.
+    `on_database_token(object_id, token, expires)` is called before a token for PostgreSQL is answered. `principal_of` knows the object
+    id of a managed identity by its client id.
     """
 
-    def __init__(self, office: TokenOffice, on_database_token: OnDatabaseToken | None = None) -> None:
+    def __init__(
+        self, office: TokenOffice, on_database_token: OnDatabaseToken | None = None, principal_of: Callable[[str], str] = str
+    ) -> None:
         self.header = secrets.token_urlsafe(24)
         self._office = office
-        self._on_database_token = on_database_token
+        self._on_database_token, self._principal_of = on_database_token, principal_of
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/token"
@@ -66,7 +69,7 @@ class IdentityDoor:
         return 200, self._token(query["resource"], query)
 
     def _token(self, resource: str, query: Mapping[str, str]) -> dict[str, object]:
-        object_id = next((query[name] for name in _PRINCIPALS if query.get(name)), OBJECT_ID)
+        object_id = self._principal_of(next((query[name] for name in _PRINCIPALS if query.get(name)), OBJECT_ID))
         issued = self._office.issue(resource, object_id, LIFETIME_SECONDS)
         if same_resource(resource) == DATABASE_RESOURCE and self._on_database_token is not None:
             self._on_database_token(object_id, issued.text, datetime.fromtimestamp(issued.expires_on, UTC))

@@ -118,3 +118,12 @@ def test_the_replicas_region_is_asked_too(seen: Run, ready: Path, location: str,
     rows = seen(BAD if says else GOOD)
     assert wrong(rows) == (["replica"] if says else [])
     assert says in rows["replica"]["detail"]
+
+
+def test_containers_inside_the_network_want_two_more_providers(seen: Run, ready: Path) -> None:
+    more = {"Microsoft.ManagedIdentity", "Microsoft.ContainerInstance"}
+    assert not more & set(seen(GOOD))
+    edit(ready, "firewall: []}", "firewall: [], job: {image: r.io/agentmem:1, subnet: 10.20.2.0/28, nat_gateway: false}}")
+    rows = seen(GOOD)
+    assert more < set(rows)
+    assert rows["rights"]["detail"].startswith("9 of 9 operations")

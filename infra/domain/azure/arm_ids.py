@@ -36,6 +36,8 @@ PATHS: Mapping[str, str] = {
     "azure-native:network:VirtualNetwork": _NETWORK + "/virtualNetworks/{virtualNetworkName}",
     "azure-native:network:Subnet": _NETWORK + "/virtualNetworks/{virtualNetworkName}/subnets/{subnetName}",
     "azure-native:network:NetworkSecurityGroup": _NETWORK + "/networkSecurityGroups/{networkSecurityGroupName}",
+    "azure-native:network:NatGateway": _NETWORK + "/natGateways/{natGatewayName}",
+    "azure-native:network:PublicIPAddress": _NETWORK + "/publicIPAddresses/{publicIpAddressName}",
     "azure-native:network:PrivateEndpoint": _NETWORK + "/privateEndpoints/{privateEndpointName}",
     "azure-native:network:PrivateDnsZoneGroup": _NETWORK
     + "/privateEndpoints/{privateEndpointName}/privateDnsZoneGroups/{privateDnsZoneGroupName}",

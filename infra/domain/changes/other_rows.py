@@ -21,6 +21,8 @@ _CREATED: Mapping[str, tuple[Danger, str]] = {
     "azure-native:operationalinsights:Workspace": (Danger.COSTS_MORE, "logs are billed by the gigabyte"),
     "azure-native:monitor:DiagnosticSetting": (Danger.COSTS_MORE, "logs and metrics are billed by the gigabyte"),
     f"{_NETWORK}:PrivateEndpoint": (Danger.COSTS_MORE, "an endpoint is billed by the hour"),
+    f"{_NETWORK}:NatGateway": (Danger.COSTS_MORE, "a gateway is billed by the hour and the gigabyte"),
+    f"{_NETWORK}:PublicIPAddress": (Danger.COSTS_MORE, "an address is billed by the hour"),
 }
 # What is missing once a resource is gone.
 _ENDED: Mapping[str, tuple[Danger, str]] = {
@@ -35,6 +37,8 @@ _ENDED: Mapping[str, tuple[Danger, str]] = {
     f"{_NETWORK}:Subnet": (Danger.OUTAGE, "nothing in it can be reached"),
     f"{_NETWORK}:NetworkSecurityGroup": (Danger.WEAKER_SECURITY, "nothing filters what enters the subnet"),
     f"{_NETWORK}:PrivateEndpoint": (Danger.OUTAGE, "clients lose their way to the server"),
+    f"{_NETWORK}:NatGateway": (Danger.OUTAGE, "containers inside the network lose their way out"),
+    f"{_NETWORK}:PublicIPAddress": (Danger.OUTAGE, "the way out loses its address"),
     "azure-native:privatedns:PrivateZone": (Danger.OUTAGE, "the server's name no longer resolves"),
     "azure-native:privatedns:VirtualNetworkLink": (Danger.OUTAGE, "the server's name no longer resolves in the network"),
     "azure-native:keyvault:Vault": (Danger.DATA_LOSS, "without its keys neither the server nor its backups can be read"),
@@ -126,6 +130,8 @@ ROWS: Mapping[str, Mapping[str, Judge]] = {
     f"{_NETWORK}:Subnet": {"networkSecurityGroup": _filter, "*": _network},
     f"{_NETWORK}:NetworkSecurityGroup": {"tags": _words, "securityRules": _filter},
     f"{_NETWORK}:PrivateEndpoint": {"tags": _words, "*": _network},
+    f"{_NETWORK}:NatGateway": {"tags": _words, "*": _network},
+    f"{_NETWORK}:PublicIPAddress": {"tags": _words, "*": _network},
     f"{_NETWORK}:PrivateDnsZoneGroup": {"*": _network},
     "azure-native:privatedns:PrivateZone": {"tags": _words},
     "azure-native:privatedns:VirtualNetworkLink": {"tags": _words, "*": _network},

@@ -155,6 +155,13 @@ def entra(old: Any, new: Any) -> Verdict:
     )
 
 
+def tenant(old: Any, new: Any) -> Verdict:
+    """The directory of logins by Microsoft Entra ID; the first one comes with the first administrator."""
+    if old in (None, ""):
+        return Verdict(danger=Danger.HARMLESS, why="logins by Microsoft Entra ID are those of this tenant")
+    return Verdict(danger=Danger.OUTAGE, why="logins of another tenant: those of the old one are refused", instead="add the new ones first")
+
+
 def encryption(old: Any, new: Any) -> Verdict:
     """Whose keys encrypt the disk: decided at creation."""
     why = f"whose keys encrypt is decided when a server is created ({old or 'the service'} to {new or 'the service'}): Azure refuses"
@@ -195,7 +202,8 @@ SERVER: Mapping[str, Judge] = {
     "storage.autoGrow": autogrow, "sku.name": size, "sku.tier": tier, "highAvailability.mode": availability, "version": version,
     "network.delegatedSubnetResourceId": subnet, "network.privateDnsZoneArmResourceId": zone_name,
     "network.publicNetworkAccess": public_access,
-    "authConfig.passwordAuth": passwords, "authConfig.activeDirectoryAuth": entra, "dataEncryption.type": encryption, "dataEncryption": key,
+    "authConfig.passwordAuth": passwords, "authConfig.activeDirectoryAuth": entra, "authConfig.tenantId": tenant,
+    "dataEncryption.type": encryption, "dataEncryption": key,
     "identity": key, "maintenanceWindow": window, "administratorLoginPassword": password, "tags": tags, "replicationRole": promotion,
     "replica": promotion,
 }  # fmt: skip
