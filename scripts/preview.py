@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from infra.domain.changes import comment, engine, report as reports, told
+from infra.domain.changes import comment, engine, plan_hash, report as reports, told
 from infra.domain.changes.change import Change, Danger, Operation
 from infra.domain.changes.classify import classify
 from infra.domain.changes.recovery_delta import CONTRACT
@@ -22,9 +22,10 @@ from infra.domain.changes.report import Report, StackReport
 from infra.domain.changes.steps import of_plans
 from infra.domain.environment import STACKS, Environment
 from infra.domain.parsing import parse
+from infra.domain.prices import PriceTable
 from infra.domain.problem import Invalid, Problem
 from infra.domain.registrations import UNKNOWN, Plan
-from scripts.edges import base_commit, capture, report, screen, side_by_side, stack_file
+from scripts.edges import base_commit, capture, price_table, report, screen, side_by_side, stack_file
 from scripts.edges.exits import BAD, BUG, CONFIGURATION, GOOD, USAGE, Failure
 from scripts.edges.side_by_side import Captured
 
@@ -91,15 +92,17 @@ def _report(stacks: Sequence[str], folder: Path, sources: Sources) -> Report:
             compared, changes = "what the state holds to this commit", of_plans(held, plan_of(loaded, capture.Mode.RESOLVED))
     except engine.NotReadable as broken:
         raise Failure(BAD, f"{path.name} cannot be judged: {broken}", hint="a whole document, of this project and stack") from None
+    except RecursionError:
+        raise Failure(BAD, f"{path.name} cannot be judged: it is nested too deeply", hint="a whole document, as the CLI wrote it") from None
     environment = stack_file.load(stack, folder).environment
-    judged = reports.of_stack(stack, classify(changes), new=environment, today=_today())
+    judged = reports.of_stack(stack, classify(changes), new=environment, today=_today(), prices=price_table.load(folder))
     return Report(stacks=(judged,), compared=compared)
 
 
 def _json(path: Path) -> Any:
     """The JSON document in a file; one that was cut short is a failure, never an empty plan."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise Failure(USAGE, f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
@@ -108,15 +111,22 @@ def _json(path: Path) -> Any:
 
 def _against(stacks: Sequence[str], folder: Path, revision: str) -> Report:
     """Base and head of every stack. Raises Failure where the base has no stack file at all: then there is nothing to compare."""
+    prices = price_table.load(folder)
     with base_commit.files_of(revision, folder) as base:
         if not any((base.folder / f"Pulumi.{stack}.yaml").exists() for stack in STACKS):
             raise Failure(BAD, f"{base.told} has no stack files here, so nothing can be compared", hint="is --folder the project's?")
         before, after = side_by_side.capture_both(base.folder, folder, stacks)
         compared = f"{base.told} to {base_commit.head_of(folder) or 'this tree'}"
-        return Report(stacks=tuple(_both(stack, before[stack], after[stack]) for stack in stacks), compared=compared)
+        return Report(stacks=tuple(_both(stack, before[stack], after[stack], prices) for stack in stacks), compared=compared)
 
 
-def _both(stack: str, before: Captured, after: Captured) -> StackReport:
+def hash_of(stack: str, folder: Path) -> str:
+    """The hash of what this tree asks for, as the comment of a preview carries it. Raises Invalid for a stack file that is not fit."""
+    loaded = stack_file.load(stack, folder)
+    return plan_hash.of_stack(plan_of(loaded, capture.Mode.RESOLVED), loaded.values)
+
+
+def _both(stack: str, before: Captured, after: Captured, prices: PriceTable) -> StackReport:
     """The report of one stack on both sides; a side that cannot be captured leaves nothing known."""
     if before.missing and after.missing:
         return reports.not_judged(stack, f"neither commit has Pulumi.{stack}.yaml")
@@ -124,12 +134,13 @@ def _both(stack: str, before: Captured, after: Captured) -> StackReport:
     for side, where in ((after, "this commit"), (before, "the base commit")):
         if side.problems:
             why = f"in {where}: {'; '.join(side.problems)}"
-            return reports.of_stack(stack, (), old=old, new=new, today=_today(), failed=why)
+            return reports.of_stack(stack, (), old=old, new=new, today=_today(), failed=why, prices=prices)
     if after.plan is None:
         return reports.of_stack(stack, (_abandoned(stack),), today=_today())
     notes = (f"Pulumi.{stack}.yaml is new: the base commit does not have it",) if before.plan is None else ()
     changes = classify(of_plans(before.plan or Plan(stack=stack), after.plan))
-    return reports.of_stack(stack, changes, old=old, new=new, today=_today(), notes=notes)
+    judged = reports.of_stack(stack, changes, old=old, new=new, today=_today(), notes=notes, prices=prices)
+    return replace(judged, plan_hash=plan_hash.of_stack(after.plan, after.values))
 
 
 def _abandoned(stack: str) -> Change:

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from infra.domain.changes import plan_hash
 from infra.domain.changes.change import Change, Danger, Operation
 from infra.domain.changes.recovery_delta import Direction, rpo, rto
-from infra.domain.changes.report import NO_PRICES, Judged, Report, StackReport
+from infra.domain.changes.report import Judged, Report, StackReport
 from infra.domain.changes.showing import SENTENCE, code, prose, shown
 from infra.domain.problem import Severity
 
@@ -85,7 +86,8 @@ def counted(changes: Sequence[Change]) -> str:
 
 
 def _lines(report: Report, cut: _Cut) -> Iterator[str]:
-    yield MARKER
+    hashes = {stack.stack: stack.plan_hash for stack in report.stacks if stack.plan_hash}
+    yield from (MARKER, *([plan_hash.marker(hashes)] if hashes else []))
     yield f"{'#' if any(stack.replaced for stack in report.stacks) else '##'} {_sign(report)} {prose(verdict(report))}"
     yield ""
     if any(stack.replaced for stack in report.stacks):
@@ -100,6 +102,8 @@ def _lines(report: Report, cut: _Cut) -> Iterator[str]:
         yield f"Nothing changes in {prose(', '.join(quiet))}."
     elif quiet:
         yield f"Looked at: {prose(', '.join(quiet))}."
+    if hashes:
+        yield from ("", f"<sub>Reviewed: {prose(plan_hash.told(hashes))}. Only this is applied.</sub>")
 
 
 def _stack(stack: StackReport, cut: _Cut) -> Iterator[str]:
@@ -110,7 +114,7 @@ def _stack(stack: StackReport, cut: _Cut) -> Iterator[str]:
         if not (stack.changes or stack.problems):
             return
         yield from ("What the stack file alone tells:", "")
-    yield f"**{prose(counted([each.change for each in stack.changes]))}** · cost per month: {prose(NO_PRICES)}"
+    yield f"**{prose(counted([each.change for each in stack.changes]))}** · cost per month: {prose(shown(stack.cost.sentence, SENTENCE))}"
     yield ""
     yield from (f"- {prose(shown(note, SENTENCE))}" for note in stack.notes)
     yield from _told(stack, cut)
@@ -171,7 +175,7 @@ def _recovery(stack: StackReport) -> Iterator[str]:
         return
     moved = [delta for delta in stack.recovery if delta.direction is not Direction.SAME]
     if not moved:
-        yield from ("Recovery stays as it is.", "")
+        yield from ("RPO and RTO stay as they are.", "")
         return
     yield from ("| after the loss of | RPO before | after | RTO before | after | |", "| --- | --- | --- | --- | --- | --- |")
     for delta in moved:
