@@ -2,9 +2,10 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help rehearse test nightly lint tools init up up-local docs requirements clean
+.PHONY: help install rehearse test nightly lint tools init up up-local preview reviewed drift drift-azure drift-database snapshot docs requirements clean
 
 STACK ?= prod
+AGAINST ?= main
 VENV := .venv
 BIN := $(VENV)/bin
 # The first that runs and is new enough; `make PYTHON=/path/to/python test` chooses another.
@@ -19,6 +20,8 @@ LOCKED := $(PIP) --require-hashes --only-binary :all:
 help:  ## this list
 	@echo 'agent-memory: the memory of AI agents in Azure Database for PostgreSQL, as code'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 24
+
+install: $(VENV)/.runtime  ## what the commands need, into .venv, once
 
 rehearse: $(VENV)/.runtime  ## live through an environment on this machine, without an Azure account (STACK=prod)
 	@$(BIN)/agentmem rehearse --stack $(STACK)
@@ -35,9 +38,11 @@ lint: $(VENV)/.dev  ## style, types and fences, in seconds
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q tests/house/test_arrows.py tests/house/test_shape.py
 
-tools: $(VENV)/.runtime  ## a Pulumi engine and an Azure CLI into .tools/bin, for tests and trials; once, unless installed
+tools: $(VENV)/.runtime  ## a Pulumi engine, an Azure CLI, Checkov and actionlint into .tools/bin, for tests and trials; once, unless installed
 	@tools/pulumi-cli/build.sh "$$PWD/$(BIN)/python"
 	@tools/azure-cli/install.sh "$$PWD/$(BIN)/python"
+	@tools/checkov/install.sh "$$PWD/$(BIN)/python"
+	@tools/actionlint/build.sh "$$PWD/$(BIN)/python"
 
 init: $(VENV)/.runtime  ## make a stack ready for its first up: your own server name, a password that nobody sees (STACK=prod)
 	@$(BIN)/agentmem init --stack $(STACK)
@@ -48,11 +53,35 @@ up: $(VENV)/.runtime  ## doctor, check, preview, pulumi up, wait for the standby
 up-local: $(VENV)/.runtime  ## the same against the local Azure, with nothing real behind it (STACK=prod)
 	@$(BIN)/agentmem local-azure run -- agentmem up --stack $(STACK) --yes
 
+# What the workflows of .github and docs/azure-pipelines do, for those who have neither.
+preview: $(VENV)/.runtime  ## the comment of a pull request: what this tree changes in all stacks (AGAINST=main)
+	@code=0; $(BIN)/agentmem preview --all --against "$(AGAINST)" --format markdown --output build/preview/comment.md || code=$$?; \
+		if [ -s build/preview/comment.md ]; then cat build/preview/comment.md; fi; exit $$code
+
+reviewed: $(VENV)/.runtime  ## refuse what is not what was reviewed (STACK=prod HASH=plan_hash of agentmem preview --json)
+	@$(BIN)/agentmem reviewed --stack $(STACK) --hash "$(HASH)"
+
+drift:  ## what is no longer as declared, in Azure and in the database (STACK=prod)
+	@$(MAKE) --no-print-directory --keep-going drift-azure drift-database
+
+drift-azure: $(VENV)/.runtime  ## the half of it in Azure, by a refreshed preview
+	@mkdir -p build/drift && rm -f build/drift/$(STACK).json build/drift/$(STACK).md
+	@PATH="$$PWD/.tools/bin:$$PWD/$(BIN):$$PATH" pulumi preview --stack $(STACK) --refresh --non-interactive --json >build/drift/$(STACK).json
+	@$(BIN)/agentmem preview --stack $(STACK) --engine-preview build/drift/$(STACK).json --format markdown --output build/drift/$(STACK).md \
+		&& cat build/drift/$(STACK).md || { code=$$?; cat build/drift/$(STACK).md; exit $$code; }
+
+drift-database: $(VENV)/.runtime  ## the half of it in the database
+	@code=0; $(BIN)/agentmem drift --stack $(STACK) || code=$$?; \
+		$(BIN)/agentmem indexes status --stack $(STACK) || code=$$?; exit $$code
+
+snapshot: $(VENV)/.runtime  ## take the copy that fits the tier, and prove it (STACK=prod REASON="before 0042")
+	@$(BIN)/agentmem snapshot create --stack $(STACK) --reason "$(REASON)"
+
 docs: $(VENV)/.dev  ## write the generated parts of README.md and docs/reference
 	@$(BIN)/python -m scripts.generate_docs
 
 requirements: $(VENV)/.dev  ## pin requirements*.txt anew, with hashes
-	@for name in requirements requirements-dev tools/azure-cli/requirements; do \
+	@for name in requirements requirements-dev tools/azure-cli/requirements tools/checkov/requirements; do \
 		CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header \
 			--output-file "$$name.txt" "$$name.in" || exit 1; done

@@ -12,10 +12,14 @@ from typer.exceptions import TyperException
 
 from infra.domain.environment import STACKS
 from infra.domain.problem import Invalid
+from scripts import price_commands as prices
 from scripts.edges.exits import BUG, CONFIGURATION, GOOD, USAGE, Failure
 from scripts.indexes import commands as indexes
+from scripts.inside_command import inside
 from scripts.options import AsJson, DryRun, Dsn, Entra, Folder, Stack, User, project_folder
+from scripts.review_commands import comment, drift, reviewed
 from scripts.snapshot import commands as snapshot
+from scripts.template_command import template
 
 app = typer.Typer(
     name="agentmem",
@@ -212,7 +216,14 @@ def resume(
 
 app.add_typer(indexes.app, name="indexes")
 app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(prices.app, name="prices")
 app.command("gate")(snapshot.gate)
+app.command("template")(template)
+app.command("comment")(comment)
+app.command("reviewed")(reviewed)
+app.command("drift")(drift)
+# What follows the first word is the verb's own, with or without `--` before it.
+app.command("inside", context_settings={"allow_interspersed_args": False})(inside)
 local_azure = typer.Typer(
     help="Azure on this machine, with real PostgreSQL behind its servers: run one command on it, or keep it up. Touches nothing real.",
     no_args_is_help=True,

@@ -32,7 +32,11 @@ SHAPE_RULES = {
     "C8": "the administrator's password is a Pulumi secret, never in clear",
     "C9": "the password is set where logins by password are allowed",
 }
-_JUDGED_FROM = {"environment": "the stack file", "server": "the old environment or the live server"}
+_JUDGED_FROM = {
+    "environment": "the stack file",
+    "server": "the old environment or the live server",
+    "prices": "the stack file and prices.json",
+}
 _MARKERS = re.compile(r"(<!-- made by `make docs`: (?P<block>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -151,7 +155,7 @@ def _index_health() -> Iterator[str]:
 
 def _contract() -> Iterator[str]:
     yield "One file, `Pulumi.<stack>.yaml`, is one environment. Every key is written in every file and none has a default;"
-    yield "only `accepted` may be left out."
+    yield "only `accepted` and `network.job` may be left out."
     yield "The same as a JSON schema, for editors: [stack.schema.json](stack.schema.json)."
     schema = Environment.model_json_schema(by_alias=True)
     for name, value in schema["properties"].items():

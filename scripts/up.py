@@ -20,7 +20,7 @@ from infra.domain.changes.classify import classify
 from infra.domain.environment import Environment
 from infra.domain.problem import Invalid, Severity
 from scripts import doctor, gate
-from scripts.edges import arm, capture, pulumi_cli, screen, stack_file
+from scripts.edges import arm, capture, price_table, pulumi_cli, screen, stack_file
 from scripts.edges.exits import BAD, BUSY, GOOD, REFUSED, UNREACHABLE, Exit, Failure
 from scripts.edges.ledger_file import FOLDER
 from scripts.edges.phases import Phases
@@ -94,7 +94,7 @@ def _doctor(run: Up) -> None:
 
 def _check(run: Up) -> None:
     with run.phases.phase("check") as done:
-        judgement = rules.judge(run.environment)
+        judgement = rules.judge(run.environment, price_table.load(run.folder))
         refusals = [problem for problem in judgement.problems if problem.severity is Severity.REFUSE]
         if refusals:
             raise Invalid(tuple(run.loaded.locate(problem) for problem in refusals))
@@ -211,12 +211,16 @@ def _post_provision(run: Up) -> None:
             shut_out = "no pg_hba.conf entry" in failure.fact
             if failure.code is not UNREACHABLE and not shut_out:
                 raise
-            where = _INSIDE if environment.network.mode != "public" else f"{_FIREWALL}, then agentmem up again"
+            where = _inside(environment) if environment.network.mode != "public" else f"{_FIREWALL}, then agentmem up again"
             done(f"{failure.fact}; {where}", False)
             run.code = failure.code
         else:
             done(report.summary, report.ok)
             run.code = GOOD if report.ok else REFUSED
+
+
+def _inside(environment: Environment) -> str:
+    return f"agentmem inside --stack {environment.name} -- post-provision" if environment.network.job else _INSIDE
 
 
 def _end(run: Up, as_json: bool) -> int:

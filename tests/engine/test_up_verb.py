@@ -162,7 +162,8 @@ def test_an_outage_in_production_waits_for_a_verified_copy(first: dict[str, Any]
     assert "hint: agentmem snapshot create --stack prod" in refused.stderr
     assert (served.state / "cloud.json").read_bytes() == before
     folder = str(served.state / "edited")
-    copied = served.agentmem("run", "--folder", folder, "--", "agentmem", "snapshot", "create", "--stack", "prod", "--reason", "a larger SKU")
+    copy = ("agentmem", "snapshot", "create", "--stack", "prod", "--reason", "a larger SKU")
+    copied = served.agentmem("run", "--folder", folder, "--", *copy)
     assert copied.returncode == 0, copied.stdout + copied.stderr
     done = _with_file(served, *larger)
     assert done.returncode == 0, done.stdout + done.stderr

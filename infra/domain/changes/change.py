@@ -52,6 +52,7 @@ class Step:
     """One resource of a plan, from whichever source: what happens to it, and its inputs before and after (None: not there).
 
     `replaces` are the paths that force a replacement, as far as the source says so. Secrets are SECRET, values that are not known UNKNOWN.
+    `hidden` are the paths that differ as the source says, though both values read the same: secrets. "" is the whole resource.
     """
 
     urn: str
@@ -61,6 +62,7 @@ class Step:
     new: Mapping[str, Any] | None = None
     protect: bool = False
     replaces: Sequence[str] = field(default=())
+    hidden: Sequence[str] = field(default=())
     said: str = ""
 
     @property

@@ -50,7 +50,10 @@ def _updated(step: Step) -> Iterator[Change]:
     if step.old is None or step.new is None:
         yield _change(step, Verdict(danger=Danger.UNKNOWN, why="the plan does not tell what it was, or what it becomes"))
         return
-    for path in differences(step.old, step.new):
+    for path in dict.fromkeys((*differences(step.old, step.new), *step.hidden)):
+        if not path:
+            yield _change(step, Verdict(danger=Danger.UNKNOWN, why="the plan says that it is updated and shows nothing that differs"))
+            continue
         old, new = at(step.old, path), at(step.new, path)
         yield _change(step, _judged(step, path, old, new), path)
 

@@ -12,7 +12,7 @@ from infra.domain.changes.change import Operation, Step
 from infra.domain.registrations import Plan, Registration
 
 # Written into a state by the provider, asked for by nobody.
-_PROVIDERS_OWN = frozenset({"__defaults", "__inputs", "azureApiVersion", "__internal"})
+PROVIDERS_OWN = frozenset({"__defaults", "__inputs", "azureApiVersion", "__internal"})
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -47,7 +47,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
     if isinstance(old or {}, Mapping) and isinstance(new or {}, Mapping) and (old or new):
         old, new = old or {}, new or {}
         for name in dict.fromkeys((*old, *new)):
-            if name not in _PROVIDERS_OWN:
+            if name not in PROVIDERS_OWN:
                 yield from differences(old.get(name), new.get(name), f"{path}.{name}" if path else name)
     elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
         for number, (was, becomes) in enumerate(zip(old, new, strict=True)):
@@ -60,9 +60,12 @@ def at(inputs: Mapping[str, Any] | None, path: str) -> Any:
     """The value at a path such as `storage.storageSizeGB` or `subnets[0].name`; None where there is none."""
     value: Any = inputs
     for part in path.replace("[", ".[").split("."):
-        if part.startswith("["):
-            number = int(part[1:-1])
+        inner = part[1:-1]
+        if part.startswith("[") and inner.isdecimal():
+            number = int(inner)
             value = value[number] if isinstance(value, list | tuple) and number < len(value) else None
+        elif part.startswith("["):  # the engine's way to write a key with signs in it: `tags["a-b"]`
+            value = value.get(inner.strip('"')) if isinstance(value, Mapping) else None
         else:
             value = value.get(part) if isinstance(value, Mapping) else None
     return value
