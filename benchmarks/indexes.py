@@ -144,7 +144,8 @@ def _build(cluster: Cluster, vector_set: VectorSet, index: Hnsw | IvfFlat) -> Bu
     action = BuildIndex(vector_set=vector_set, index=index, name=vectors.index_name(vector_set), cast=vector_set.type != "vector")
     room = Room(_ALLOWED_KIB, _workers(), _SERVER_KIB)
     with servers.open_on(cluster) as session:
-        built = index_builds.build(session, lambda: servers.open_on(cluster), action, room, lambda progress: None)
+        # As the peer does it, and as in a restore; CONCURRENTLY, on a live table, reads it once more.
+        built = index_builds.build(session, lambda: servers.open_on(cluster), action, room, lambda progress: None, live=False)
     if built.spilled:
         raise SystemExit(f"a build spilled that was planned in memory: {built}")
     return built
