@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from infra.domain.environment import STACKS
 from infra.domain.problem import Invalid
 from scripts import price_commands as prices
+from scripts.dump_commands import register as register_dumps
 from scripts.edges.exits import BUG, CONFIGURATION, GOOD, USAGE, Failure
 from scripts.indexes import commands as indexes
 from scripts.inside_command import inside
@@ -222,6 +223,7 @@ app.command("template")(template)
 app.command("comment")(comment)
 app.command("reviewed")(reviewed)
 app.command("drift")(drift)
+register_dumps(app)
 # What follows the first word is the verb's own, with or without `--` before it.
 app.command("inside", context_settings={"allow_interspersed_args": False})(inside)
 local_azure = typer.Typer(

@@ -98,7 +98,7 @@ def _refuse_what_does_not_fit(environment: Environment, at: datetime) -> None:
     fits = copies.choice(environment)
     if fits.form is not Form.ON_DEMAND:
         command = copies.dump_command(environment, copies.copy_name(environment.name, "dump", at))
-        says = f"{fits.why}; its copy is a verified {fits.form}, which agentmem cannot make yet"
+        says = f"{fits.why}; its copy is a verified {fits.form}, which agentmem cannot prove yet"
         raise Failure(REFUSED, says, where=environment.server.name, hint=f"by hand, unverified: {command}")
 
 

@@ -133,6 +133,7 @@ GROUP = Room(
         "scripts/inside_command.py",
         "scripts/template_command.py",
         "scripts/review_commands.py",
+        "scripts/dump_commands.py",
         "scripts/options.py",
     ),
     ours=("infra.domain", "scripts"),
@@ -196,6 +197,7 @@ EDGES = Room(
         "tenacity",
         "jinja2",
         "certifi",
+        "zstandard",
     ),
     never=("scripts.local_azure",),
 )

@@ -130,7 +130,7 @@ def test_a_verified_logical_dump_lets_a_burstable_server_through(
     azure: LocalAzure, at_azure: LocalAzure, root: Path, ledger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dev, server = with_server(azure, root, "dev", "zepmem-small")
-    assert "agentmem cannot make yet" in refusal(dev, ledger).hint
+    assert "agentmem cannot prove yet" in refusal(dev, ledger).hint
     now = datetime.now(UTC)
     facts = {"form": "logical dump", "completed": now.isoformat(), "reason": "monthly"}
     about: dict[str, Any] = {"at": now, "stack": "dev", "server": server, "copy": "dev-monthly"}
