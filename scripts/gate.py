@@ -105,4 +105,4 @@ def way(environment: Environment) -> str:
     fits = copies.choice(environment)
     if fits.form is Form.ON_DEMAND:
         return f'agentmem snapshot create --stack {environment.name} --reason "before a migration"'
-    return f"{fits.why}; a verified {fits.form} is wanted here, which agentmem cannot prove yet: neither a pg_dump by hand nor agentmem dump is one"
+    return f"{fits.why}; a verified {fits.form} is wanted here, which agentmem cannot prove yet: a pg_dump by hand is none"
