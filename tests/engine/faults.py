@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -17,9 +16,9 @@ from scripts.edges.capture import PROJECT, capture, configuration_of
 from scripts.edges.pulumi_state import StackState, resources
 from scripts.edges.shadow import Shadow
 from scripts.resume import resume
+from tests.engine.clouds import cloud_at
 from tests.engine.installation import ROOT
 from tests.engine.records_only import RecordsOnly
-from tests.engine.test_roads import MADE_UP, MOMENT, RANDOM
 from tests.infra.plans import values_of
 
 # What an `up` heals by itself where the write is one on a server: the program's hook waits and tries again.
@@ -163,14 +162,6 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout + done.stderr
 
 
-def cloud_at(folder: Path, stack: str) -> dict[str, Any]:
-    """Every resource of a stack by its key, without moments and random ids, as a local Azure keeps it in `folder`."""
-    listed = json.loads((folder / "cloud.json").read_text())["resources"]
-    text = MOMENT.sub("a moment", json.dumps({key: value for key, value in listed.items() if f"-{stack}" in key}))
-    found: dict[str, Any] = json.loads(RANDOM.sub(lambda match: match[0] if match[0].startswith(MADE_UP) else "an id", text))
-    return found
-
-
 @dataclass(frozen=True)
 class Whole:
     """What an `up` of a stack leaves when nothing goes wrong: the cloud, and the ids of everything that it writes."""
@@ -180,7 +171,7 @@ class Whole:
 
 
 def undisturbed(folder: Path, stack: str) -> Whole:
-    """Made by the other road, which leaves the same (test_roads.py) in less time."""
+    """Made by the other road, which leaves the same (test_stacks.py) in less time."""
     with RecordsOnly(folder) as azure:
         config, subscription = configuration_of(values_of(stack)), azure.environment["ARM_SUBSCRIPTION_ID"]
         plan = capture(PROJECT, stack, config, provider=azure.provider_stub(), subscription=subscription)

@@ -1,4 +1,7 @@
-"""`pulumi` itself on each of the five stacks: a preview that creates, an up that does so, and a second one with nothing to do."""
+"""`pulumi` itself on each of the five stacks: a preview that creates, an up that does so, a second one with nothing to do.
+
+And both roads lead to the same cloud: what the rehearsal shows without an engine is what `pulumi up` does with one.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,16 @@ import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from infra.domain.environment import STACKS
+from scripts.edges.capture import PROJECT, capture, configuration_of
+from scripts.local_azure.serve import LocalAzure
+from tests.engine.clouds import cloud_at
 from tests.engine.conftest import Terminal
+from tests.infra.plans import values_of
 
 COUNTS = re.compile(r"(\d+) (to create|created|unchanged)")
 
@@ -85,3 +93,27 @@ def test_the_five_are_five_servers_in_five_groups(cloud: Cloud, served: Terminal
 def test_where_there_is_nothing_to_do_azure_is_written_nothing(cloud: Cloud) -> None:
     before, after = cloud.written
     assert before == after
+
+
+@pytest.fixture(scope="module")
+def by_capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state in which the captured registrations of all five were created."""
+    with LocalAzure(tmp_path_factory.mktemp("captured")) as azure:
+        for stack in STACKS:
+            config = configuration_of(values_of(stack))
+            subscription = azure.environment["ARM_SUBSCRIPTION_ID"]
+            capture(PROJECT, stack, config, provider=azure.provider_stub(), subscription=subscription)
+    return azure.state
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_both_roads_lead_to_the_same_cloud(stack: str, cloud: Cloud, served: Terminal, by_capture: Path) -> None:
+    engine, captured = (cloud_at(state, stack) for state in (served.state, by_capture))
+    assert len(captured) > 3
+    assert engine == captured
+
+
+def test_nothing_is_in_a_cloud_that_belongs_to_none_of_the_five(cloud: Cloud, served: Terminal, by_capture: Path) -> None:
+    for state in (served.state, by_capture):
+        listed = json.loads((state / "cloud.json").read_text())["resources"]
+        assert [key for key in listed if sum(f"-{stack}" in key for stack in STACKS) != 1] == []
