@@ -23,6 +23,7 @@ def dump(
     dsn: Dsn = None,
     entra: Entra = False,
     user: User = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=16, help="Sessions that read tables at once.")] = 2,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     folder: Folder = Path(),
@@ -34,14 +35,16 @@ def dump(
 
     environment = read(known_stack(stack), project_folder(folder))
     connect = sessions(environment, dsn, os.environ.get("PGPASSWORD"), entra, user)
-    raise typer.Exit(run(environment.name, connect, to, dry_run=dry_run, as_json=as_json))
+    raise typer.Exit(run(environment.name, connect, to, jobs=jobs, dry_run=dry_run, as_json=as_json))
 
 
 def verify(
     copy: Annotated[Path, typer.Argument(help="A folder that agentmem dump wrote.", metavar="FOLDER")],
+    restore: Annotated[bool, typer.Option("--restore", help="Restore it into a server of its own on this machine, and compare.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a portable copy without a server: every size and digest, every row decoded."""
-    from scripts.dump import verify as run
+    """Check a portable copy without a server: every size and digest, every row decoded. With --restore, that it restores."""
+    from scripts.proof_server import proof_server
+    from scripts.verify import verify as run
 
-    raise typer.Exit(run(copy, as_json=as_json))
+    raise typer.Exit(run(copy, server=proof_server if restore else None, as_json=as_json))

@@ -16,9 +16,12 @@ from infra.domain.problem import Verdict
 
 SCHEMA = "agentmem/manifest/1"
 FILE = "manifest.json"
+# A digest that every version of PostgreSQL gives alike, for copies that are kept.
 ALGORITHM = "sum of the first 8 bytes of sha256(record_send), signed, as numeric"
+# A third of its cost, and promised to be alike only within one major version: for two servers that are compared at once.
+FAST_ALGORITHM = "sum of hash_record_extended, as numeric"
 # What our own dump names its files; nothing else, so that no manifest can point out of its folder.
-PATH = r"^(pre-data\.sql|post-data\.sql|data/[0-9]{1,9}\.copy\.zst)$"
+PATH = r"^(pre-data\.sql|post-data\.sql|vector-indexes\.sql|data/[0-9]{1,9}\.copy\.zst)$"
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -52,7 +55,7 @@ class Artifact(_Part):
     path: Annotated[str, Field(pattern=PATH)]
     size: Count
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    format: Literal["sql", "copy-binary"]
+    format: Literal["sql", "copy-binary", "copy-text"]
     compression: Literal["none", "zstd"]
 
 
@@ -76,6 +79,66 @@ class Sequence(_Part):
     last_value: int | None
 
 
+class VectorIndex(_Part):
+    """A vector index of the source: what it stores and how, and the statement that makes it. `size` in bytes there.
+
+    `column` is None where it stores an expression that is no plain cast, `stored` the type that it stores.
+    """
+
+    schema_name: str
+    name: str
+    table_schema: str
+    table: str
+    column: str | None
+    stored: Literal["vector", "halfvec", "bit", "sparsevec"]
+    dimensions: Count
+    method: Literal["hnsw", "ivfflat"]
+    operator_class: str
+    options: dict[str, int]
+    partial: bool
+    valid: bool
+    size: Count
+    definition: str
+
+
+class VectorColumn(_Part):
+    """What the vectors of one column are like: how many, of which dimensions (each with its rows), NULL, of length zero, how long."""
+
+    table_schema: str
+    table: str
+    column: str
+    type: Literal["vector", "halfvec"]
+    dimensions: dict[str, int]
+    rows: Count
+    nulls: Count
+    zeros: Count
+    shortest: float | None
+    mean: float | None
+    longest: float | None
+
+
+class Model(_Part):
+    """Which model filled a vector set, as the source's provenance says."""
+
+    table: str
+    column: str
+    name: str
+    version: str
+    dimensions: Count
+    distance: str
+
+
+class Query(_Part):
+    """A stored row to ask with, by its key as text, and the exact distances of its nearest, ascending, it itself among them."""
+
+    table_schema: str
+    table: str
+    column: str
+    key: dict[str, str]
+    operator: Literal["<=>", "<->", "<#>", "<+>"]
+    distances: tuple[float, ...]
+
+
 class Manifest(_Part):
     """A portable copy. `created_at` is ISO 8601 in UTC."""
 
@@ -88,6 +151,10 @@ class Manifest(_Part):
     artifacts: tuple[Artifact, ...]
     tables: tuple[Table, ...]
     sequences: tuple[Sequence, ...]
+    vector_columns: tuple[VectorColumn, ...] = ()
+    vector_indexes: tuple[VectorIndex, ...] = ()
+    models: tuple[Model, ...] = ()
+    queries: tuple[Query, ...] = ()
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -117,6 +184,12 @@ def parse(text: bytes) -> Manifest:
     return manifest
 
 
+def sizes(manifest: Manifest) -> str:
+    """How much a copy holds, for people."""
+    rows, size = sum(table.rows for table in manifest.tables), sum(artifact.size for artifact in manifest.artifacts)
+    return f"{len(manifest.tables)} tables, {rows:,} rows, {size:,} bytes"
+
+
 def differences(manifest: Manifest, found: Iterable[Table]) -> tuple[Verdict, ...]:
     """How the tables of a database differ from those of the manifest: missing, more, rows, content. Empty if they are equal."""
     there = {(table.schema_name, table.name): table for table in found}
@@ -138,7 +211,7 @@ def differences(manifest: Manifest, found: Iterable[Table]) -> tuple[Verdict, ..
 
 def _refuse_what_does_not_agree(manifest: Manifest) -> None:
     files = [artifact.path for artifact in manifest.artifacts]
-    data = sorted(artifact.path for artifact in manifest.artifacts if artifact.format == "copy-binary")
+    data = sorted(artifact.path for artifact in manifest.artifacts if artifact.format != "sql")
     if len(set(files)) != len(files):
         raise Refused("artifacts: names a file twice")
     if data != sorted(table.path for table in manifest.tables):

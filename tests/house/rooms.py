@@ -146,7 +146,7 @@ UP = Room(name="up", files=("scripts/up.py",), ours=("infra.domain", "scripts"),
 # The verbs that know the local Azure: one walks through the others on it, the other runs anybody's command on it.
 REHEARSE = Room(
     name="rehearse",
-    files=("scripts/rehearse*.py", "scripts/on_local_azure.py"),
+    files=("scripts/rehearse*.py", "scripts/on_local_azure.py", "scripts/proof_server.py"),
     ours=("infra.domain", "scripts"),
     others=("numpy",),
     never=PROCESSES,

@@ -16,40 +16,14 @@ from infra.domain.manifest import differences
 from scripts import dump as verb
 from scripts.edges import dump_files, dumping, postgres
 from scripts.edges.exits import BAD, GOOD, REFUSED, USAGE, Failure
+from scripts.edges.origin import Item
 from scripts.edges.table_digests import digests
 from scripts.local_azure.postgres import Cluster
+from scripts.verify import verify
 from tests.live.conftest import PASSWORD, Database, new_database
+from tests.live.hard_to_copy import SCHEMA, connect
 
 SEED = 20260607
-SCHEMA = """
-CREATE EXTENSION vector;
-CREATE SCHEMA "Odd ""Room";
-CREATE TYPE mood AS ENUM ('calm', 'angry');
-CREATE TABLE "Odd ""Room"."Mixed Case" (
-    "Key" integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "a;b" text, twice text GENERATED ALWAYS AS ("a;b" || "a;b") STORED,
-    feels mood, tags text[], happened timestamptz);
-INSERT INTO "Odd ""Room"."Mixed Case" ("a;b", feels, tags, happened)
-    SELECT 'it''s ' || n, 'angry', ARRAY['x', NULL], '2026-01-01' FROM generate_series(1, 40) AS n;
-CREATE TABLE hens (id integer PRIMARY KEY, egg integer);
-CREATE TABLE eggs (id integer PRIMARY KEY, hen integer REFERENCES hens);
-INSERT INTO hens VALUES (1, 1); INSERT INTO eggs VALUES (1, 1);
-ALTER TABLE hens ADD FOREIGN KEY (egg) REFERENCES eggs;
-CREATE TABLE days (day date, what text) PARTITION BY RANGE (day);
-CREATE TABLE days_old PARTITION OF days FOR VALUES FROM (MINVALUE) TO ('2026-01-01');
-CREATE TABLE days_new PARTITION OF days FOR VALUES FROM ('2026-01-01') TO (MAXVALUE);
-INSERT INTO days VALUES ('2025-05-05', 'then'), ('2026-05-05', 'now'), ('2026-05-05', 'now');
-CREATE TABLE nothing (id integer);
-CREATE TABLE facts (id bigserial PRIMARY KEY, embedding vector(3), short halfvec(3));
-INSERT INTO facts (embedding, short)
-    SELECT CASE WHEN n % 7 = 0 THEN NULL WHEN n % 7 = 1 THEN '[0,0,0]' ELSE format('[%s,1,0.1]', n)::vector END, '[1,2,3]'
-    FROM generate_series(1, 60) AS n;
-CREATE INDEX facts_index ON facts USING hnsw (embedding vector_cosine_ops);
-"""
-
-
-def connect(database: Database) -> psycopg.Connection[object]:
-    """A session as the verbs open them."""
-    return postgres.connect(database.dsn(), password=PASSWORD)
 
 
 @pytest.fixture
@@ -78,14 +52,18 @@ def restored(folder: Path, target: Database) -> None:
     program = target.cluster.binaries.program("psql")
     psql(target, program, folder / "pre-data.sql")
     with target.session() as session:
-        for table in dump_files.read_manifest(folder).tables:
+        manifest = dump_files.read_manifest(folder)
+        forms = {artifact.path: artifact.format.removeprefix("copy-") for artifact in manifest.artifacts}
+        for table in manifest.tables:
             columns = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, table.columns))
+            named = psycopg.sql.SQL("({})" if table.columns else "{}").format(columns)
             name = psycopg.sql.Identifier(table.schema_name, table.name)
-            into = psycopg.sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(name, columns)
+            into = psycopg.sql.SQL("COPY {} {} FROM STDIN (FORMAT {})").format(name, named, psycopg.sql.SQL(forms[table.path]))
             with (folder / table.path).open("rb") as file, session.cursor().copy(into) as copy:
                 for piece in zstandard.ZstdDecompressor().read_to_iter(file):
                     copy.write(piece)
     psql(target, program, folder / "post-data.sql")
+    psql(target, program, folder / "vector-indexes.sql")
 
 
 def test_plain_tools_bring_everything_back_and_each_difference_is_told(filled: Database, cluster: Cluster, tmp_path: Path) -> None:
@@ -113,7 +91,7 @@ def test_plain_tools_bring_everything_back_and_each_difference_is_told(filled: D
 def test_rows_that_arrive_meanwhile_are_not_in_it(filled: Database, tmp_path: Path) -> None:
     seen: list[int] = []
 
-    def arrive(size: int) -> None:
+    def arrive(item: Item, size: int) -> None:
         if not seen:
             with filled.session() as session:
                 session.execute("INSERT INTO nothing SELECT generate_series(1, 9)")
@@ -147,14 +125,14 @@ def test_verify_names_missing_and_foreign_files_and_a_dump_that_did_not_end(
     filled: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = dumped(filled, tmp_path)
-    assert verb.verify(folder) == GOOD
+    assert verify(folder) == GOOD
     (folder / "data/0001.copy.zst").unlink()
     (folder / "more").touch()
-    assert verb.verify(folder) == BAD
+    assert verify(folder) == BAD
     shown = capsys.readouterr().out
     assert "data/0001.copy.zst: cannot be read" in shown and "more: is not in the manifest" in shown
     with pytest.raises(Failure, match="did not end") as raised:
-        verb.verify(folder.rename(tmp_path / "x.partial"))
+        verify(folder.rename(tmp_path / "x.partial"))
     assert raised.value.code is USAGE
 
 
@@ -170,7 +148,7 @@ def test_a_table_that_the_login_may_not_read_leaves_nothing_behind(filled: Datab
     filled.login("peeper")
     opened = lambda: postgres.connect(filled.dsn("peeper"), password=PASSWORD)  # noqa: E731
     with pytest.raises(Failure) as raised:
-        dumping.write(opened, tmp_path / "copy", "dev", "2026-01-01T00:00:00+00:00", lambda size: None)
+        dumping.write(opened, tmp_path / "copy", "dev", "2026-01-01T00:00:00+00:00", lambda item, size: None)
     assert raised.value.code is REFUSED
     assert list(tmp_path.iterdir()) == []
 
@@ -185,13 +163,13 @@ def test_a_killed_dump_is_never_taken_for_a_copy(filled: Database, tmp_path: Pat
 import os, pathlib
 from scripts.edges import dumping, postgres
 dumping.write(lambda: postgres.connect({filled.dsn()!r}, password=os.environ["PGPASSWORD"]), pathlib.Path({str(tmp_path / "copy")!r}),
-              "dev", "2026-01-01T00:00:00+00:00", lambda size: os.kill(os.getpid(), 9))
+              "dev", "2026-01-01T00:00:00+00:00", lambda item, size: os.kill(os.getpid(), 9))
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=root, env={**os.environ, "PGPASSWORD": PASSWORD}, check=False)
     assert ran.returncode == -9
     assert [path.name for path in tmp_path.iterdir()] == ["copy.partial"]
     with pytest.raises(Failure, match="did not end"):
-        verb.verify(tmp_path / "copy.partial")
+        verify(tmp_path / "copy.partial")
     assert dump_files.faults(dumped(filled, tmp_path / "again")) == []
 
 

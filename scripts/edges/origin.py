@@ -1,0 +1,194 @@
+"""What rows can be taken from: a database under one exported snapshot, or a portable copy; and what both can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from psycopg import sql
+
+from infra.domain.manifest import ALGORITHM, Extension, Model, Sequence, Source, Table
+from scripts.edges import portable_schema, table_digests, vector_facts
+from scripts.edges.exits import REFUSED, Failure
+from scripts.edges.portable_schema import Schema
+from scripts.edges.postgres import told
+from scripts.edges.table_digests import Found, settle
+
+_SEQUENCES = "SELECT schemaname, sequencename, last_value FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1, 2"
+_EXTENSIONS = "SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
+_SOURCE = """SELECT current_setting('server_version_num')::int, pg_export_snapshot(), pg_encoding_to_char(encoding), datcollate
+FROM pg_database WHERE datname = current_database()"""
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A table to be moved: its columns in the order of its rows, how these are written, and about how many bytes they are."""
+
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+    format: str
+    size: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from others."""
+        return self.schema, self.name
+
+    @property
+    def title(self) -> str:
+        """As it is told to people."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The quoted name."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def as_copied(self) -> sql.Composed:
+        """Name and columns as COPY takes them; a table may have none."""
+        columns = sql.SQL(", ").join(map(sql.Identifier, self.columns))
+        return sql.SQL("{} ({})").format(self.identifier, columns) if self.columns else sql.Composed([self.identifier])
+
+    @property
+    def as_written(self) -> sql.SQL:
+        """The format, as COPY takes it."""
+        return sql.SQL("text" if self.format == "copy-text" else "binary")
+
+
+class Reader(Protocol):
+    """One reader of an origin; each thread has its own."""
+
+    def rows(self, item: Item) -> AbstractContextManager[Iterable[bytes]]:
+        """The rows of a table in the form of COPY."""
+
+    def digest(self, item: Item) -> Table:
+        """Rows and digest of what `rows` gives."""
+
+
+class Origin(Protocol):
+    """Where rows come from. `title` is for people; `items` are largest first; `algorithm` is that of its digests."""
+
+    title: str
+    version: int
+    algorithm: str
+    schema: Schema
+    items: tuple[Item, ...]
+    extensions: tuple[Extension, ...]
+    sequences: tuple[Sequence, ...]
+    models: tuple[Model, ...]
+
+    def is_narrowed(self, item: Item) -> bool:
+        """Whether rows or columns of a table travel otherwise than they are."""
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        """A reader for one thread."""
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What of a table travels: the list after SELECT in the order of its columns, and the WHERE, empty for all rows."""
+
+    columns: sql.Composable
+    where: sql.Composable
+
+
+@dataclass
+class LiveOrigin:
+    """A database under one snapshot, for as long as `live` holds it."""
+
+    session: Any
+    connect: Callable[[], Any]
+    source: Source
+    found: Mapping[tuple[str, str], Found]
+    selected: Mapping[tuple[str, str], Selected] = field(default_factory=dict)
+    algorithm: str = ALGORITHM
+    schema: Schema = field(init=False)
+    extensions: tuple[Extension, ...] = field(init=False)
+    sequences: tuple[Sequence, ...] = field(init=False)
+    models: tuple[Model, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.items = tuple(Item(each.schema, each.name, each.columns, each.format, each.size) for each in self.found.values())
+        self.title = f"{self.session.info.host}/{self.session.info.dbname}"
+        self.version = self.source.server_version_num
+
+    def is_narrowed(self, item: Item) -> bool:
+        """Whether a rule hides or drops something of a table."""
+        return item.key in self.selected
+
+    def describe(self) -> None:
+        """Read schema, extensions, sequences and models. Raises Failure."""
+        session = self.session
+        indexes = vector_facts.indexes(session)
+        valid = [(oid, index) for oid, index in indexes if index.valid]
+        room = vector_facts.extension_room(session)
+        self.schema = portable_schema.read(session, self.version // 10_000, self.source.snapshot_id, valid, room)
+        self.extensions = tuple(Extension(name=name, version=version) for name, version in session.execute(_EXTENSIONS))
+        self.sequences = tuple(Sequence(schema_name=room, name=name, last_value=last) for room, name, last in session.execute(_SEQUENCES))
+        self.models = vector_facts.models(session)
+
+    @contextmanager
+    def reader(self) -> Iterator[LiveReader]:
+        """A session of its own that sees the same moment."""
+        with self.connect() as session, told("reading"):
+            settle(session)
+            session.execute(_BEGIN)
+            session.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self.source.snapshot_id)))
+            yield LiveReader(session, self)
+
+
+@dataclass(frozen=True)
+class LiveReader:
+    """A session that reads under the snapshot of an origin."""
+
+    session: Any
+    origin: LiveOrigin
+
+    @contextmanager
+    def rows(self, item: Item) -> Iterator[Iterable[bytes]]:
+        """The rows of a table, masked and filtered where that was asked for."""
+        what = self._rows_of(item) if self.origin.is_narrowed(item) else item.as_copied
+        with self.session.cursor().copy(sql.SQL("COPY {} TO STDOUT (FORMAT {})").format(what, item.as_written)) as copy:
+            yield copy
+
+    def digest(self, item: Item) -> Table:
+        """Rows and digest of what travels."""
+        rows = sql.SQL("{} AS travelling").format(self._rows_of(item)) if self.origin.is_narrowed(item) else None
+        return table_digests.digest(self.session, self.origin.found[item.key], algorithm=self.origin.algorithm, rows=rows)
+
+    def _rows_of(self, item: Item) -> sql.Composed:
+        chosen = self.origin.selected[item.key]
+        return sql.SQL("(SELECT {} FROM ONLY {} {})").format(chosen.columns, item.identifier, chosen.where)
+
+
+@contextmanager
+def live(connect: Callable[[], Any], *, described: bool = True) -> Iterator[LiveOrigin]:
+    """A database under a snapshot, with its tables so that nobody can alter them meanwhile. Raises Failure.
+
+    Without `described` it tells its tables alone. What a portable copy does not hold is refused, not left out.
+    """
+    with connect() as session, told("reading"):
+        settle(session)
+        session.execute(_BEGIN)
+        version, snapshot_id, encoding, locale = session.execute(_SOURCE).fetchone()
+        _refuse_large_objects(session)
+        found = {(table.schema, table.name): table for table in table_digests.tables(session)}
+        for table in found.values():
+            session.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
+        source = Source(server_version_num=version, snapshot_id=snapshot_id, encoding=encoding, locale=locale)
+        origin = LiveOrigin(session, connect, source, found)
+        if described:
+            origin.describe()
+        yield origin
+
+
+def _refuse_large_objects(session: Any) -> None:
+    number = session.execute("SELECT count(*) FROM pg_largeobject_metadata").fetchone()[0]
+    if number:
+        says = f"the database holds {number} large object{'' if number == 1 else 's'}, which only pg_dump can carry"
+        raise Failure(REFUSED, says, hint="move them into bytea columns, or take them with pg_dump")

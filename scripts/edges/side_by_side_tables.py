@@ -1,0 +1,50 @@
+"""Works on tables in several sessions at once, largest first; the first error ends all of them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from scripts.edges.origin import Item, Origin, Reader
+
+_T = TypeVar("_T")
+# A main thread that waits without end does not hear a Ctrl-C.
+_PAUSE_SECONDS = 0.1
+
+
+def side_by_side(origin: Origin, items: Sequence[Item], work: Callable[[Reader, Item], _T], jobs: int) -> list[_T]:
+    """What `work` gives for each item, in the order of the items. Raises what the first one that failed has raised."""
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(len(items)):
+        waiting.put(number)
+    done: dict[int, _T] = {}
+    errors: list[BaseException] = []
+    stopped = threading.Event()
+
+    def run() -> None:
+        try:
+            with origin.reader() as reader:
+                while not stopped.is_set():
+                    number = waiting.get_nowait()
+                    done[number] = work(reader, items[number])
+        except queue.Empty:
+            return
+        except BaseException as error:
+            errors.append(error)
+            stopped.set()
+
+    threads = [threading.Thread(target=run, name=f"tables {number}", daemon=True) for number in range(min(max(1, jobs), len(items)))]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_PAUSE_SECONDS)
+    except BaseException:
+        stopped.set()
+        raise
+    if errors:
+        raise errors[0]
+    return [done[number] for number in range(len(items))]

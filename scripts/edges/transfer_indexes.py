@@ -1,0 +1,130 @@
+"""Builds the vector indexes of a transfer: the source's own statements, memory sized to each, largest first, one after the other.
+
+With a bridge, an IVFFlat index answers first, is as good as its probes, and goes when the HNSW index beside it is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from infra.domain import vectors
+from infra.domain.environment import EmbeddingModel, Hnsw, IvfFlat, VectorSet
+from infra.domain.manifest import VectorIndex
+from infra.domain.steps import BuildIndex
+from scripts.edges import index_builds, postgres
+from scripts.edges.exits import BAD, Failure
+from scripts.edges.index_builds import Room, TooFewRows, Watch
+
+_DISTANCES: dict[str, Any] = {"cosine_ops": "cosine", "l2_ops": "l2", "ip_ops": "inner_product"}
+# What pgvector takes where an index says nothing.
+_DEFAULTS = {"hnsw": {"m": 16, "ef_construction": 64}, "ivfflat": {"lists": 100}}
+# Measured on clustered embeddings: six probes of 25 lists found .993 of the ten nearest; the square root is less below 36 lists.
+_LEAST_PROBES = 6
+_COUNT = "SELECT count(*) FROM ONLY {} WHERE {} IS NOT NULL"
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """An IVFFlat index that answers until the real one is there, and the probes it needs."""
+
+    name: str
+    probes: int
+
+
+def build(connection: Any, second: Callable[[], Any], index: VectorIndex, room: Room, watch: Watch, beside: Bridge | None = None) -> bool:
+    """Build one index unless a valid one is there; returns whether it was built. Raises Failure.
+
+    With `beside` others may read and write meanwhile, and the bridge is dropped afterwards.
+    """
+    state = _state(connection, index)
+    if state is False:
+        _drop(connection, index.schema_name, index.name)
+    if not state:
+        if (action := _action(index, beside)) is None:
+            _plain(connection, second, index, room)
+        else:
+            rows = _rows(connection, index)
+            index_builds.carry_out(connection, second, action, _statement(index, beside is not None), index.name, rows, room, watch)
+    if beside is not None:
+        _drop(connection, index.schema_name, beside.name)
+    return not state
+
+
+def bridge(connection: Any, second: Callable[[], Any], index: VectorIndex, room: Room, watch: Watch) -> Bridge | None:
+    """Build an IVFFlat index where an HNSW index is to come; None where it would not help. Raises Failure."""
+    action = _action(index, None)
+    if action is None or index.method != "hnsw" or _state(connection, index):
+        return None
+    lists = vectors.recommended_lists(_rows(connection, index))
+    made = Bridge(f"{index.name[:48]}_bridge", min(lists, max(_LEAST_PROBES, vectors.probes_for(lists))))
+    _drop(connection, index.schema_name, made.name)
+    first = BuildIndex(name=made.name, vector_set=action.vector_set, index=IvfFlat(kind="ivfflat", lists=lists), cast=action.cast)
+    try:
+        index_builds.build(connection, second, first, room, watch, live=False)
+    except TooFewRows:
+        return None
+    return made
+
+
+def set_probes(connection: Any, bridges: Iterable[Bridge]) -> None:
+    """Every new session of the database asks the bridges as they need it; with none, as the server's default has it."""
+    most = max((each.probes for each in bridges), default=None)
+    database = sql.Identifier(connection.info.dbname)
+    if most is None:
+        connection.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(database, sql.SQL("ivfflat.probes")))
+    else:
+        parts = {"database": database, "parameter": sql.SQL("ivfflat.probes"), "value": sql.Literal(str(most))}
+        connection.execute(postgres.statement("set_for_database", **parts))
+
+
+def _action(index: VectorIndex, beside: Bridge | None) -> BuildIndex | None:
+    """The index as the builder knows it; None for one that only its own statement can describe."""
+    distance = next((name for end, name in _DISTANCES.items() if index.operator_class.endswith(end)), None)
+    if index.schema_name != "public" or index.partial or not index.column or index.stored not in ("vector", "halfvec") or not distance:
+        return None
+    options = {**_DEFAULTS[index.method], **index.options}
+    kind = Hnsw(kind="hnsw", **options) if index.method == "hnsw" else IvfFlat(kind="ivfflat", **options)
+    vector_set = VectorSet(
+        table=index.table, column=index.column, type=index.stored, dimensions=index.dimensions, distance=distance,
+        model=EmbeddingModel(name="as recorded", version="as recorded"), expected_rows=1, recall_floor=0.9, index=kind,
+        index_if_memory_is_short=None,
+    )  # fmt: skip
+    cast = "::" in index.definition
+    return BuildIndex(name=index.name, vector_set=vector_set, index=kind, cast=cast, beside=beside.name if beside else None)
+
+
+def _plain(connection: Any, second: Callable[[], Any], index: VectorIndex, room: Room) -> None:
+    """Its own statement in a session with memory of its size; a partial index, one of bits, or one in another schema."""
+    rows = _rows(connection, index)
+    needed = vectors.graph_bytes(rows, index.dimensions, index.stored, index.options.get("m", _DEFAULTS["hnsw"]["m"])) // 1024
+    memory = max(room.server_kib, min(needed, room.allowed_kib))
+    with postgres.told(f"building {index.name}"), second() as session:
+        session.execute(postgres.statement("prepare_build"), {"memory": f"{memory}kB", "workers": str(room.workers)})
+        session.execute(_statement(index, concurrently=False))
+    if not _state(connection, index):
+        raise Failure(BAD, f"{index.name} was built, but is not valid", hint="run it again: it is dropped and built anew")
+
+
+def _statement(index: VectorIndex, concurrently: bool) -> sql.Composed:
+    text = index.definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1) if concurrently else index.definition
+    return sql.Composed([sql.SQL(text)])
+
+
+def _rows(connection: Any, index: VectorIndex) -> int:
+    table = sql.Identifier(index.table_schema, index.table)
+    column = sql.Identifier(index.column) if index.column else sql.SQL("true")
+    return int(connection.execute(sql.SQL(_COUNT).format(table, column)).fetchone()[0])
+
+
+def _state(connection: Any, index: VectorIndex) -> bool | None:
+    """Whether the index is valid; None where there is none."""
+    row = connection.execute(postgres.statement("read_index"), {"schema": index.schema_name, "index": index.name}).fetchone()
+    return None if row is None else bool(row[0])
+
+
+def _drop(connection: Any, schema: str, name: str) -> None:
+    connection.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(schema, name)))

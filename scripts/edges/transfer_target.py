@@ -1,0 +1,188 @@
+"""The target of a transfer: whose it is, how far an earlier transfer came, and one transaction for each step of it.
+
+Each step notes itself in the schema `agent_memory_transfer`, in the transaction that does it. The schema is dropped as the last step, so
+whoever finds it knows that this database is not complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from infra.domain.manifest import FAST_ALGORITHM, Sequence, Table
+from scripts.edges import table_digests
+from scripts.edges.exits import BUSY, REFUSED, Failure
+from scripts.edges.origin import Item, Origin, Reader
+from scripts.edges.postgres import statement, told
+from scripts.edges.table_digests import Found
+
+ROOM = "agent_memory_transfer"
+# "agme", and the second of our locks (database_steps has the first).
+_LOCK = {"kind": 0x61676D65, "number": 2}
+# A transfer is proved before it counts, and begun anew if the server dies: its commits need not wait for the disk.
+_PACE = (("synchronous_commit", "off"),)
+# psycopg hands each piece to libpq by itself; rows of a few bytes are gathered to so many first.
+_PIECE_BYTES = 1 << 16
+OnBytes = Callable[[Item, int], None]
+
+
+class Target:
+    """A database that rows are brought into. `connect` opens a session of it; Failures of any step leave what the next run can use."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self.connect = connect
+        self.session = self._opened()
+        self.found: dict[tuple[str, str], Found] = {}
+
+    def close(self) -> None:
+        """Give the lock back."""
+        self.session.close()
+
+    def _opened(self) -> Any:
+        session = self.connect()
+        for name, value in _PACE:
+            session.execute("SELECT set_config(%s, %s, false)", (name, value))
+        return session
+
+    def lock(self) -> None:
+        """Keep every other transfer from this database, for the life of the session. Raises Failure (BUSY)."""
+        if not self.session.execute(statement("try_lock"), _LOCK).fetchone()[0]:
+            holder = self.session.execute(statement("read_lock_holder"), _LOCK).fetchone()
+            who = f"process {holder[0]} of {holder[1]} from {holder[2]}" if holder else "somebody who has just gone"
+            raise Failure(BUSY, f"another transfer into this database is at work: {who}", hint="wait until it has ended")
+
+    def foreign(self) -> tuple[str, ...]:
+        """What stands in the database that is neither ours nor an extension's."""
+        return tuple(row[0] for row in self.session.execute(statement("read_foreign_tables")))
+
+    def offered(self) -> dict[str, str]:
+        """The extensions that the server has, each with the version that it makes."""
+        return dict(self.session.execute("SELECT name, default_version FROM pg_available_extensions").fetchall())
+
+    def begun(self) -> dict[str, Any] | None:
+        """What an earlier transfer that did not end noted, by step; None where there was none."""
+        if self.session.execute("SELECT to_regclass(%s) IS NULL", (f"{ROOM}.steps",)).fetchone()[0]:
+            return None
+        return dict(self.session.execute(f"SELECT step, facts FROM {ROOM}.steps").fetchall())
+
+    def wipe(self) -> None:
+        """Drop everything that no extension brought, in one transaction."""
+        with told("emptying the target"), self.session.transaction():
+            for kind, name, _ in self.session.execute(statement("read_removable")).fetchall():
+                self.session.execute(sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(kind), sql.SQL(name)))
+
+    def create_extension(self, name: str, version: str) -> None:
+        """Create an extension at a version, unless it is there."""
+        with told(f"extension {name}"):
+            create = "CREATE EXTENSION IF NOT EXISTS {} VERSION {}"
+            self.session.execute(sql.SQL(create).format(sql.Identifier(name), sql.Literal(version)))
+
+    def begin(self, origin: Origin) -> None:
+        """The schema before the rows, and our own notes, in one transaction. What post-provision made in a new database goes."""
+        with told("schema"), self._opened() as session, session.transaction():
+            session.execute("DROP SCHEMA IF EXISTS agent_memory CASCADE")
+            session.execute(f"CREATE SCHEMA {ROOM}")
+            session.execute(f"CREATE TABLE {ROOM}.steps (step text PRIMARY KEY, facts jsonb NOT NULL)")
+            note(session, "origin", {"title": origin.title, "schema": fingerprint(origin)})
+            session.execute(origin.schema.before)
+
+    def learn(self) -> None:
+        """Read the tables that are there now."""
+        with self._opened() as session, told("reading the target"):
+            table_digests.settle(session)
+            self.found = {(table.schema, table.name): table for table in table_digests.tables(session) if table.schema != ROOM}
+
+    def copy(self, reader: Reader, item: Item, on_bytes: OnBytes) -> None:
+        """The rows of a table, all of them or none, in place of those that are there."""
+        into = sql.SQL("COPY {} FROM STDIN (FORMAT {})").format(item.as_copied, item.as_written)
+        with told(item.title), self._opened() as session:
+            table_digests.settle(session)
+            with session.transaction():
+                session.execute(sql.SQL("TRUNCATE ONLY {}").format(item.identifier))
+                with reader.rows(item) as pieces, session.cursor().copy(into) as copy:
+                    gathered = bytearray()
+                    for piece in pieces:
+                        gathered += piece
+                        if len(gathered) >= _PIECE_BYTES:
+                            copy.write(bytes(gathered))
+                            on_bytes(item, len(gathered))
+                            gathered.clear()
+                    copy.write(bytes(gathered))
+                    on_bytes(item, len(gathered))
+                note(session, _step(item), {})
+
+    def digest(self, item: Item, algorithm: str, *, stored: bool) -> Table:
+        """Rows and digest of a table as it is here; `stored`: without generated columns, as what travels through a filter."""
+        table = self.found[item.key]
+        with told(item.title), self._opened() as session:
+            table_digests.settle(session)
+            rows = sql.SQL("ONLY {}").format(item.identifier) if stored else None
+            return table_digests.digest(session, table, algorithm=algorithm, rows=rows)
+
+    def forget(self, item: Item) -> None:
+        """A table that was copied earlier has to be copied again."""
+        self.session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (_step(item),))
+
+    def set_sequences(self, sequences: tuple[Sequence, ...]) -> None:
+        """Every sequence goes on where that of the source is."""
+        with told("sequences"), self.session.transaction():
+            for each in sequences:
+                if each.last_value is not None:
+                    name = sql.Literal(sql.Identifier(each.schema_name, each.name).as_string(self.session))
+                    self.session.execute(sql.SQL("SELECT setval({}, {})").format(name, sql.Literal(each.last_value)))
+
+    def finish_schema(self, origin: Origin, memory_kib: int) -> None:
+        """Keys, constraints, ordinary indexes, triggers, in one transaction with its note."""
+        with told("keys and constraints"), self._opened() as session, session.transaction():
+            session.execute("SELECT set_config('maintenance_work_mem', %s, true)", (f"{memory_kib}kB",))
+            session.execute(origin.schema.after)
+            note(session, "constraints", {})
+
+    def settle(self) -> None:
+        """Fill materialized views in the order of their making, and the planner's statistics."""
+        with told("statistics"), self._opened() as session:
+            views = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'm' AND NOT relispopulated ORDER BY oid"
+            for (name,) in session.execute(views).fetchall():
+                session.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.SQL(name)))
+            session.execute("ANALYZE")
+
+    def end(self) -> None:
+        """The database is complete."""
+        with told("the last step"):
+            self.session.execute(f"DROP SCHEMA IF EXISTS {ROOM} CASCADE")
+
+
+def note(session: Any, step: str, facts: dict[str, Any]) -> None:
+    """Write down that a step is done, in the transaction that does it."""
+    upsert = f"INSERT INTO {ROOM}.steps VALUES (%s, %s) ON CONFLICT (step) DO UPDATE SET facts = excluded.facts"
+    session.execute(upsert, (step, Jsonb(facts)))
+
+
+def is_copied(steps: dict[str, Any], item: Item) -> bool:
+    """Whether an earlier transfer brought this table."""
+    return _step(item) in steps
+
+
+def fingerprint(origin: Origin) -> str:
+    """What tells one schema from another."""
+    return hashlib.sha256(origin.schema.before + b"\0" + origin.schema.after).hexdigest()
+
+
+def algorithm_for(source_version: int, target_version: int) -> str | None:
+    """The quick digest between two servers of one major version, None for the one that every version gives alike."""
+    return FAST_ALGORITHM if source_version // 10_000 == target_version // 10_000 else None
+
+
+def refuse_others(foreign: tuple[str, ...], hint: str) -> None:
+    """Raises Failure (REFUSED) if a target is not empty."""
+    if foreign:
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        raise Failure(REFUSED, f"the target is not empty: {', '.join(foreign[:3])}{more}", hint=hint)
+
+
+def _step(item: Item) -> str:
+    return f"table {item.schema}.{item.name}"
