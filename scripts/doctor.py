@@ -25,10 +25,13 @@ ASSIGN = 'az role assignment create --role "{}" --assignee WHO --scope "/subscri
 RIGHTS = ASSIGN.format("Contributor")
 # A Contributor may not lock; this role may do nothing else, an Owner and a User Access Administrator may too.
 LOCKS = ASSIGN.format("Locks Contributor")
-# What the program's resources belong to; those of the network, and of containers inside it, only where there are some.
+# Nor may a Contributor give the vault its roles; this role may give any, so it is taken away again afterwards.
+GRANTS = ASSIGN.format("Role Based Access Control Administrator")
+# What the program's resources belong to; those of the network, of containers inside it, and of a vault only where there are some.
 PROVIDERS = ("Microsoft.DBforPostgreSQL", "Microsoft.OperationalInsights", "Microsoft.Insights")
 NETWORK = "Microsoft.Network"
 JOB = ("Microsoft.ManagedIdentity", "Microsoft.ContainerInstance")
+VAULT = "Microsoft.DataProtection"
 _RANKS = {(True, True): "ok", (True, False): "ok", (False, True): "wrong", (False, False): "not ok"}
 
 
@@ -123,7 +126,7 @@ def _cloud(environment: Environment) -> Iterator[Row]:
         return
     yield _row("subscription", state == "Enabled", state, f"another subscription: az account set --subscription NAME; {SUBSCRIBE}")
     wanted = PROVIDERS if environment.network.mode == "public" else (*PROVIDERS, NETWORK, *(JOB if environment.network.job else ()))
-    for namespace in wanted:
+    for namespace in (*wanted, VAULT) if environment.backup.long_term else wanted:
         yield from _asked(namespace, partial(_provider, azure, namespace))
     yield from _asked("rights", partial(_rights, azure, environment))
     yield from _asked("server name", partial(_server_name, azure, environment))
@@ -156,7 +159,9 @@ def _rights(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:
     lacking = rights.lacking(environment, azure.grants(names.resource_group(environment)))
     asked = sum(1 for _ in rights.wanted(environment))
     says = f"not allowed: {', '.join(lacking)}" if lacking else f"{asked} of {asked} operations are allowed"
-    return [_row("rights", not lacking, says, LOCKS if lacking == (rights.LOCKS,) else RIGHTS)]
+    mends = {rights.LOCKS: LOCKS, rights.ASSIGNMENTS: GRANTS}
+    hint = "; ".join(mends[action] for action in lacking) if set(lacking) <= set(mends) else RIGHTS
+    return [_row("rights", not lacking, says, hint)]
 
 
 def _server_name(azure: doctor_probe.Azure, environment: Environment) -> list[Row]:

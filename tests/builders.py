@@ -73,6 +73,8 @@ _VALUES: dict[str, Any] = {
     "guard": {"protect": True, "lock": True, "monthly_cost_ceiling_eur": 600, "overrides": []},
 }
 
+# Long-term retention as a person would declare it; a change of its own, and the base of others.
+LONG_TERM: Mapping[str, object] = {"weekly": 12, "monthly": 60, "yearly": 10, "redundancy": "GeoRedundant", "immutable": True}
 # Changes that several tests share: a server for a laptop's purse, one open to the network, one with a copy elsewhere.
 BURSTABLE: Mapping[str, object] = {
     "server.sku": "Standard_B1ms",

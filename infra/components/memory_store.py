@@ -18,6 +18,7 @@ from infra.components.parameters import Parameters
 from infra.components.reach import Reach
 from infra.components.replica import Replica
 from infra.components.server import Server
+from infra.components.vault import Vault
 from infra.components.write_queue import WriteQueue, busy_hook
 from infra.domain import names
 from infra.domain.environment import Environment, entra_logins
@@ -25,7 +26,7 @@ from infra.domain.environment import Environment, entra_logins
 
 class MemoryStore(pulumi.ComponentResource):
     """Group, network, server, then one write after another on the server: administrators, database, firewall, parameters,
-    replica, diagnostics, and the lock last. Deletion goes the other way."""
+    replica, diagnostics, Backup vault, and the lock last. Deletion goes the other way."""
 
     def __init__(
         self, name: str, environment: Environment, password: pulumi.Output[str] | None, opts: pulumi.ResourceOptions | None = None
@@ -48,6 +49,8 @@ class MemoryStore(pulumi.ComponentResource):
         Parameters(f"{name}-parameters", environment, queue, child)
         replica = Replica(f"{name}-replica", environment, environment.replica, server, queue, child) if environment.replica else None
         monitoring = Monitoring(f"{name}-monitoring", environment, group, server, queue, child)
+        if environment.backup.long_term:
+            Vault(f"{name}-vault", environment, environment.backup.long_term, group, server, queue, child)
         if environment.guard.lock:
             Guard(f"{name}-guard", environment, server, queue, child)
         self.outputs = outputs_of(environment, server, database, monitoring, network, reach, replica)

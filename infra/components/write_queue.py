@@ -42,7 +42,7 @@ class WriteQueue:
         not delete the resource when the server goes: Azure already has, and each call would meet a busy server.
         """
         bound = hooks or pulumi.ResourceHookBinding()
-        bound.on_error = [self._busy]
+        bound.on_error = [self._busy, *(bound.on_error or [])]
         made = make(
             pulumi.ResourceOptions(
                 parent=parent,

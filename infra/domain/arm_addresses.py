@@ -12,6 +12,8 @@ from infra.domain.azure import arm_ids
 _PART = re.compile(r"\{(\w+)\}")
 # `/subscriptions/S/resourceGroups/G/providers/...`: ARM does not care about the case of its own words.
 _ID = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)((?:/[^/]+)*)", re.IGNORECASE)
+# What belongs to the subscription as a whole, such as the definition of a role.
+_OF_SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)/providers/([^/]+/[^/]+)/([^/]+)", re.IGNORECASE)
 _SCOPES = ("{scope}", "{resourceUri}")
 
 
@@ -74,6 +76,9 @@ def literal(text: str) -> str:
 
 def address_of_id(text: str, subscription: str, group: str) -> Address | Expression | None:
     """The address in a text that is an ARM id of this subscription, and of `group` as the deployment's; None for any other text."""
+    whole = _OF_SUBSCRIPTION.fullmatch(text)
+    if whole is not None and whole[1].lower() == subscription.lower():
+        return Expression(f"subscriptionResourceId({_argument(whole[2])}, {_argument(whole[3])})")
     found = _ID.fullmatch(text)
     if found is None or found[1].lower() != subscription.lower():
         return None

@@ -9,17 +9,17 @@ from infra.domain.environment import Environment
 from infra.domain.prices import PriceTable
 from infra.domain.problem import Problem, Severity
 from infra.domain.recovery import RecoveryVerdict, verdicts
-from infra.domain.rules import access, availability, compute, cost, database, job, network, protection, storage
+from infra.domain.rules import access, availability, compute, cost, database, job, long_term, network, protection, storage
 from infra.domain.rules.rule import Rule
 
-_FILES = (compute, availability, storage, protection, network, access, database)
+_FILES = (compute, availability, storage, protection, long_term, network, access, database)
 
 
 def _order(rule: Rule) -> tuple[str, int]:
     return rule.id[0], int(rule.id[1:])
 
 
-# R1 to R20 and W1 to W8: what Azure does.
+# R1 to R21 and W1 to W9: what Azure does.
 RULES: tuple[Rule, ...] = tuple(sorted((rule for module in _FILES for rule in module.RULES), key=_order))
 # P: what this product can do, and wants.
 PRODUCT_RULES: tuple[Rule, ...] = (*protection.PRODUCT_RULES, *database.PRODUCT_RULES, *job.PRODUCT_RULES, *cost.PRODUCT_RULES)

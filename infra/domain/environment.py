@@ -58,11 +58,15 @@ class PortableCopies(Part):
 
 
 class LongTerm(Part):
-    """Retention in an Azure Backup vault, beyond the 35 days of the service."""
+    """Retention in an Azure Backup vault, beyond the 35 days of the service: a weekly copy of the whole server, which restores as files."""
 
-    weekly: int = Field(ge=0)
-    monthly: int = Field(ge=0)
-    yearly: int = Field(ge=0)
+    weekly: int = Field(ge=0, description="Weekly copies kept, so weeks; at least 1.")
+    monthly: int = Field(ge=0, description="Of these, first copies of a month kept, so months; 0 keeps none longer.")
+    yearly: int = Field(ge=0, description="Of these, first copies of a year kept, so years, at most 10; 0 keeps none longer.")
+    redundancy: Literal["LocallyRedundant", "ZoneRedundant", "GeoRedundant"] = Field(
+        description="Where the vault keeps its copies; decided before the first one is made."
+    )
+    immutable: bool = Field(description="Azure refuses to delete or shorten a copy before its time; can be switched off again by hand.")
 
 
 class Backup(Part):

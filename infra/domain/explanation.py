@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from infra.domain import names, sizing, vectors
 from infra.domain.azure import regions, storage
 from infra.domain.environment import Environment, VectorSet
+from infra.domain.long_term import kept
 from infra.domain.server_parameters import desired
 
 DERIVED = "derived"
@@ -109,6 +110,10 @@ def _vector_set(environment: Environment, vector_set: VectorSet, key: str) -> It
 
 def _names(environment: Environment) -> Iterator[Explanation]:
     yield _is("names.resource_group", names.resource_group(environment), "server.name")
+    if environment.backup.long_term is not None:
+        yield _is("names.vault", names.vault(environment), "server.name; at most 50 letters (R21)")
+        for each in kept(environment.backup.long_term):
+            yield _is(f"vault.{each.tag.lower()}_copies", each.duration, "how long each is kept, ISO 8601; backup.long_term")
     if environment.network.mode != "public":
         yield _is("names.private_zone", names.private_zone(environment), "network.dns_zone, else server.name and Azure's suffix (R14)")
     yield _is("database.dsn", names.dsn(environment), "password: PGPASSWORD or a token; trusted roots: PGSSLROOTCERT")

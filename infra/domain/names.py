@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from infra.domain.environment import Environment
 
 PORT = 5432
@@ -93,6 +95,27 @@ def lock(environment: Environment) -> str:
 def replica(environment: Environment) -> str:
     """The read replica."""
     return f"{environment.server.name}-replica"
+
+
+def vault(environment: Environment) -> str:
+    """The Backup vault of long-term retention."""
+    return f"bvault-{environment.server.name}"
+
+
+def vault_policy(environment: Environment) -> str:
+    """The policy of the vault. Azure changes none in place, so another retention is another policy, and has another name."""
+    kept = environment.backup.long_term
+    return f"weekly-{kept.weekly}-monthly-{kept.monthly}-yearly-{kept.yearly}" if kept else ""
+
+
+def vault_instance(environment: Environment) -> str:
+    """What the vault calls the server that it copies."""
+    return environment.server.name
+
+
+def vault_assignment(environment: Environment, role: str) -> str:
+    """The assignment of a role to the vault: a GUID as Azure wants it, the same each time, so that a lost one is met again."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{vault(environment)}|{role}"))
 
 
 def dsn(environment: Environment, *, user: str | None = None, pooled: bool = False) -> str:

@@ -14,6 +14,7 @@ from infra.domain.problem import Problem, Severity
 CHANGES = (
     "backup.retention_days",
     "backup.geo_redundant",
+    "backup.long_term",
     "access.customer_managed_key",
     "access.administrator",
     "network.mode",

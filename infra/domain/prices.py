@@ -28,6 +28,8 @@ NOT_COUNTED = ("network, private endpoint and NAT gateway", "metrics, logs and a
 _V2_IOPS, _V2_IOPS_LARGE, _V2_LARGE_GIB = 3000, 12000, 400
 _V2_THROUGHPUT = 125
 _USE_GIB = 100
+# A fee for the protected server and one for what is kept; neither is among the meters that a refresh reads.
+_VAULT_UNKNOWN = "nobody here knows what a Backup vault costs"
 # The kinds of price: key in the file, and what it is a price of.
 _KINDS = ("compute_hour", "storage_gib_month", "iops_month", "throughput_month", "backup_gib_month")
 
@@ -137,6 +139,8 @@ def monthly_cost(environment: Environment, table: PriceTable) -> Cost:
         there = _Place(environment.replica.location, table)
         lines += [there.compute("replica compute", environment.replica.sku), *_disk("replica ", environment, there)]
     lines.append(_backup(environment, home))
+    if environment.backup.long_term is not None:
+        lines.append(Line(name="long-term retention", what="Backup vault", amount=None, why=_VAULT_UNKNOWN))
     places = [environment.location, *([environment.replica.location] if environment.replica else [])]
     dates = sorted({table.regions[place].date for place in places if place in table.regions})
     return Cost(lines=tuple(lines), currency=table.currency, dates=tuple(dates))

@@ -26,6 +26,8 @@ _PROMOTION_MINUTES = 15
 _WEEK_MINUTES = 7 * 24 * 60
 # Reviving a server on Premium SSD v2 may lose a day.
 _REVIVED_V2_MINUTES = 24 * 60
+# A vault restores into a storage account, and Azure names no time for it; what follows is `pg_restore` and the building of indexes.
+_AS_FILES = "which restores as files and without a promised time"
 
 
 class Outcome(StrEnum):
@@ -114,12 +116,18 @@ def _region(environment: Environment) -> Possible:
     if environment.backup.portable_copies.weekly:
         why = "nothing of Azure's survives the loss of the region, and a weekly portable copy is up to 7 days old"
         return Possible(rpo_minutes=_WEEK_MINUTES, rto_minutes=None, promised=False, by="portable copy kept in another region", why=why)
+    vault = environment.backup.long_term
+    if vault is not None and vault.redundancy == "GeoRedundant":
+        why = f"of Azure's only the vault's weekly copy survives the loss of the region: up to 7 days old, {_AS_FILES}"
+        return Possible(rpo_minutes=_WEEK_MINUTES, rto_minutes=None, promised=False, by="vault's copy in the paired region", why=why)
     return Possible(rpo_minutes=None, rto_minutes=None, promised=False, by="nothing", why="nothing survives the loss of the region")
 
 
 def _deletion(environment: Environment) -> Possible:
     lost = _REVIVED_V2_MINUTES if environment.storage.kind == storage.PREMIUM_V2 else _ARCHIVE_MINUTES
-    floor = "below that is the weekly portable copy" if environment.backup.portable_copies.weekly else "below that is nothing"
+    floors = ["the weekly portable copy"] if environment.backup.portable_copies.weekly else []
+    floors += [f"the vault's weekly copy, {_AS_FILES}"] if environment.backup.long_term else []
+    floor = f"below that is {' and '.join(floors) or 'nothing'}"
     why = f"a deleted server can be revived for 5 days, which often succeeds and is not guaranteed; {floor}"
     return Possible(rpo_minutes=lost, rto_minutes=None, promised=False, by="revive within five days", why=why)
 

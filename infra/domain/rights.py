@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from infra.domain.environment import Environment
 
 LOCKS = "Microsoft.Authorization/locks/write"
+ASSIGNMENTS = "Microsoft.Authorization/roleAssignments/write"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ def wanted(environment: Environment) -> Iterator[str]:
     if environment.network.job is not None:
         yield "Microsoft.ManagedIdentity/userAssignedIdentities/write"
         yield "Microsoft.ContainerInstance/containerGroups/write"
+    if environment.backup.long_term is not None:
+        yield "Microsoft.DataProtection/backupVaults/write"
+        yield ASSIGNMENTS
     if environment.guard.lock:
         yield LOCKS
 

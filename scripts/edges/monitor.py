@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime import rpc
 from pulumi.runtime.proto import engine_pb2 as engine, resource_pb2 as pb
 
 from infra.domain.azure.arm_ids import NO_SUBSCRIPTION, arm_id, name_of as arm_name
@@ -81,6 +82,8 @@ class Resolving:
             text(properties, "name", arm_name(identifier))
         if request.type == SERVER_TYPE and identifier:
             text(properties, "fullyQualifiedDomainName", f"{arm_name(identifier)}.postgres.database.azure.com")
+        if "SystemAssigned" in str((inputs.get("identity") or {}).get("type", "")):  # Azure makes its principal with the resource
+            text(properties.fields["identity"].struct_value, "principalId", rpc.UNKNOWN)
         return Answer(identifier, sealed(properties, request.additionalSecretOutputs))
 
     def call(self, request: pb.ResourceInvokeRequest) -> Struct:

@@ -1,7 +1,7 @@
 """What a subscription may do: its quotas by region, and the rights of whoever asks. Shapes as ARM documents them; no recording holds them.
 
-Here everybody owns the subscription until a role assignment is put; from then on the assigned roles are all that there is. A quota is
-told and not enforced.
+Here everybody owns the subscription until a role assignment is put; from then on the assigned roles are all that there is, but for those
+of a Backup vault, which are its own. A quota is told and not enforced.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ ROLES: dict[str, Body] = {
 OWNER = next(iter(ROLES))
 _ASSIGNMENTS = "microsoft.authorization/roleassignments"
 _SERVERS = "microsoft.dbforpostgresql/flexibleservers"
+_VAULTS = "microsoft.dataprotection/backupvaults"
 
 
 class Asked(Protocol):
@@ -47,7 +48,9 @@ def permissions(cloud: Asked, scope: str) -> Body:
     parts = scope.split("/")
     if len(parts) > 4:
         cloud.get("/".join(parts[:5]))
-    assigned = cloud.list(f"/subscriptions/{parts[2]}/providers/{_ASSIGNMENTS}")
+    vaults = {(each.get("identity") or {}).get("principalId") for each in cloud.list(f"/subscriptions/{parts[2]}/providers/{_VAULTS}")}
+    listed = cloud.list(f"/subscriptions/{parts[2]}/providers/{_ASSIGNMENTS}")
+    assigned = [each for each in listed if each["properties"].get("principalId") not in vaults - {None}]
     if not assigned:
         return {"value": [_permission(OWNER)]}
     return {"value": [_permission(_role(each)) for each in assigned if _covers(each["id"], scope)]}

@@ -33,6 +33,7 @@ SINGLETONS = frozenset({CONFIGURATION, "azure-native:storage:BlobServiceProperti
 _API_VERSIONS: Mapping[str, str] = {
     "dbforpostgresql": "2025-08-01", "resources": "2024-03-01", "network": "2024-05-01", "privatedns": "2024-06-01",
     "managedidentity": "2023-01-31", "keyvault": "2024-11-01", "operationalinsights": "2023-09-01", "storage": "2024-01-01",
+    "dataprotection": "2025-01-01",
     "monitor:MetricAlert": "2018-03-01", "monitor:ScheduledQueryRule": "2025-01-01-preview", "monitor:ActionGroup": "2024-10-01-preview",
     "monitor:DiagnosticSetting": "2021-05-01-preview", "monitor:ActivityLogAlert": "2020-10-01",
     "authorization:ManagementLockByScope": "2020-05-01", "authorization:ManagementLockAtResourceGroupLevel": "2020-05-01",
@@ -45,6 +46,7 @@ _REGIONAL = frozenset(
         "resources:ResourceGroup", "dbforpostgresql:Server", "network:VirtualNetwork", "network:NetworkSecurityGroup",
         "network:PrivateEndpoint", "network:NatGateway", "network:PublicIPAddress", "managedidentity:UserAssignedIdentity",
         "keyvault:Vault", "operationalinsights:Workspace", "monitor:ScheduledQueryRule", "storage:StorageAccount",
+        "dataprotection:BackupVault",
     )
 )  # fmt: skip
 # What Azure tells and nobody sets; a dotted path names a part of a property.
@@ -70,6 +72,12 @@ _READ_ONLY: Mapping[str, frozenset[str]] = {
     "azure-native:privatedns:VirtualNetworkLink": frozenset({"virtualNetworkLinkState"}),
     "azure-native:operationalinsights:Workspace": frozenset({"customerId"}),
     "azure-native:managedidentity:UserAssignedIdentity": frozenset({"clientId", "principalId", "tenantId"}),
+    "azure-native:dataprotection:BackupVault": frozenset({
+        "identity.principalId", "identity.tenantId", "properties.provisioningState", "properties.isVaultProtectedByResourceGuard",
+    }),
+    "azure-native:dataprotection:BackupInstance": frozenset({
+        "properties.provisioningState", "properties.currentProtectionState", "properties.protectionStatus",
+    }),
 }  # fmt: skip
 _PART = re.compile(r"\{(\w+)\}")
 _VERSIONED = re.compile(r"/v\d{8}\w*:")
@@ -167,6 +175,11 @@ def inputs_of(type_: str, outputs: Mapping[str, Any]) -> Body:
         for name in ("id", "etag", "provisioningState", "actions"):
             each.pop(name, None)
     return _without_empty(found)
+
+
+def told_later(type_: str) -> frozenset[str]:
+    """What Azure adds to an identity that somebody sets, as dotted paths: other resources wait for it, and a preview does not know it."""
+    return frozenset(path for path in _READ_ONLY.get(bare(type_), frozenset()) if path.startswith("identity."))
 
 
 def _without_empty(value: Any) -> Any:

@@ -21,6 +21,7 @@ from scripts.local_azure.kinds.private_endpoint import TYPE as PRIVATE_ENDPOINTS
 from scripts.local_azure.kinds.server import Servers
 from scripts.local_azure.kinds.server_body import region_of
 from scripts.local_azure.kinds.server_rules import INVALID_NAME, valid_name
+from scripts.local_azure.kinds.vault import INSTANCES, POLICIES, VAULTS, BackupInstances, BackupPolicies, BackupVaults
 from scripts.local_azure.operations import Operation, Operations, Pace
 from scripts.local_azure.refusal import ConnectionLost, Refusal
 from scripts.local_azure.resource_ids import GROUP_TYPE, ResourceId, collection, parse
@@ -61,6 +62,7 @@ class Cloud:
         children = (Parameters, Databases, FirewallRules, Administrators, Backups, Connections)
         self._kinds: dict[str, Kind] = {each.type.lower(): each(self._world) for each in children}
         self._kinds |= {SERVERS: self._servers, PRIVATE_ENDPOINTS: PrivateEndpoints(self._world), CONTAINER_GROUPS: self._groups}
+        self._kinds |= {VAULTS: BackupVaults(self._world), POLICIES: BackupPolicies(self._world), INSTANCES: BackupInstances(self._world)}
         self._kinds[GROUP_TYPE] = Groups(self._world, self._remove_behind)
         self._world.operations.interrupted()
         try:

@@ -47,6 +47,19 @@ def bag(values: Mapping[str, Any], secrets: Iterable[str] = ()) -> Struct:
     return result
 
 
+def foretold(values: Struct, paths: Iterable[str]) -> Struct:
+    """The properties with what only the resource itself will tell as unknown: `identity.principalId`, where there is an identity."""
+    result = Struct()
+    result.CopyFrom(values)
+    for path in paths:
+        outer, _, inner = path.partition(".")
+        if inner and outer in result.fields and result.fields[outer].WhichOneof("kind") == "struct_value":
+            held = result.fields[outer].struct_value
+            if _MARK not in held.fields:
+                held.fields[inner].string_value = rpc.UNKNOWN
+    return result
+
+
 def has_unknown(value: Any) -> bool:
     """True if the value is unknown or has an unknown inside."""
     if isinstance(value, Mapping):

@@ -27,6 +27,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "azure-native:authorization:RoleAssignment": ("principalId", "roleDefinitionId"),
     "azure-native:storage:StorageAccount": ("kind", "sku"),
     "azure-native:keyvault:Vault": ("properties",),
+    "azure-native:dataprotection:BackupVault": ("properties", "properties.storageSettings"),
 }
 ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     arm_shape.SERVER: {

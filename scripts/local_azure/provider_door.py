@@ -21,7 +21,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2 as pb, provider_pb2_gr
 from scripts.local_azure import arm_shape, provider_checks
 from scripts.local_azure.arm_routes import Cloud
 from scripts.local_azure.operations import Operation
-from scripts.local_azure.property_bag import UNKNOWN, bag, plain, secret_names
+from scripts.local_azure.property_bag import UNKNOWN, bag, foretold, plain, secret_names
 from scripts.local_azure.provider_diff import differences, known_id, merged
 from scripts.local_azure.refusal import ConnectionLost, Refusal
 
@@ -120,10 +120,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: pb.CreateRequest, context: Any = None) -> pb.CreateResponse:
-        """Makes the resource and waits for it; in a preview the inputs stand for the outputs."""
+        """Makes the resource and waits for it; in a preview the inputs stand for the outputs, and what Azure adds to them is unknown."""
         type_, inputs = _type_of(request), plain(request.properties)
         if request.preview:
-            return pb.CreateResponse(id="", properties=request.properties)
+            return pb.CreateResponse(id="", properties=foretold(request.properties, arm_shape.told_later(type_)))
 
         def create() -> pb.CreateResponse:
             resource_id = self._id(type_, inputs)
@@ -156,13 +156,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: pb.UpdateRequest, context: Any = None) -> pb.UpdateResponse:
         """A PUT of the whole resource, waited for; in a preview the inputs, and of the outputs what never changes."""
+        type_ = _type_of(request)
         if request.preview:
-            shown = Struct()
-            shown.CopyFrom(request.news)
+            shown = foretold(request.news, arm_shape.told_later(type_))
             for name in _STABLE & set(request.olds.fields):
                 shown.fields[name].CopyFrom(request.olds.fields[name])
             return pb.UpdateResponse(properties=shown)
-        type_ = _type_of(request)
 
         def update() -> pb.UpdateResponse:
             told = self._put(type_, request.id, plain(request.news))

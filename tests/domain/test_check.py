@@ -20,12 +20,12 @@ from tests.builders import BURSTABLE, build_environment
 NEED_THE_SERVER = ["R1", "R6", "R15", "R16", "R18"]
 
 
-def test_there_are_28_rules_of_azure() -> None:
-    assert [rule.id for rule in RULES] == [*(f"R{number}" for number in range(1, 21)), *(f"W{number}" for number in range(1, 9))]
+def test_there_are_30_rules_of_azure() -> None:
+    assert [rule.id for rule in RULES] == [*(f"R{number}" for number in range(1, 22)), *(f"W{number}" for number in range(1, 10))]
 
 
-def test_23_of_them_are_judged_from_the_file() -> None:
-    assert (JUDGED_HERE, NEEDS_THE_SERVER) == (23, 5)
+def test_25_of_them_are_judged_from_the_file() -> None:
+    assert (JUDGED_HERE, NEEDS_THE_SERVER) == (25, 5)
     assert [rule.id for rule in RULES if rule.needs == "server"] == NEED_THE_SERVER
 
 
@@ -113,6 +113,11 @@ _CHOICES: dict[str, list[object]] = {
     ],
     "vector_sets[0].dimensions": [1, 10**6],
     "database.pool.pgbouncer": [True, False],
+    "backup.long_term": [
+        None,
+        {"weekly": 0, "monthly": 10**9, "yearly": 11, "redundancy": "GeoRedundant", "immutable": False},
+        {"weekly": 1, "monthly": 0, "yearly": 1, "redundancy": "ZoneRedundant", "immutable": True},
+    ],
 }
 
 

@@ -12,7 +12,7 @@ from infra.domain.check import judge
 from infra.domain.price_meters import map_meters
 from infra.domain.prices import EMPTY, NotATable, PriceTable, as_data, monthly_cost, parse_table
 from infra.domain.problem import Problem, Severity
-from tests.builders import build_environment
+from tests.builders import LONG_TERM, build_environment
 
 DATA: dict[str, Any] = {
     "schema": "agentmem/prices/1",
@@ -68,6 +68,14 @@ def test_backups_are_told_and_not_counted() -> None:
 
     assert line(False) == "128 GiB are free: 9.00 EUR for each 100 GiB more"
     assert line(True) == "128 GiB are free; a geo-redundant backup counts twice: 18.00 EUR for each 100 GiB more"
+
+
+def test_a_vault_is_unknown_and_never_guessed() -> None:
+    cost = monthly_cost(build_environment({"backup.long_term": LONG_TERM}), TABLE)
+    assert (cost.lines[-1].name, cost.lines[-1].amount, cost.total) == ("long-term retention", None, None)
+    assert str(cost) == "at least 317.60 EUR (unknown: nobody here knows what a Backup vault costs)"
+    (problem,) = ceiling({"backup.long_term": LONG_TERM, "guard.monthly_cost_ceiling_eur": 600})
+    assert problem.severity is Severity.NOTE and "cannot be judged: nobody here knows what a Backup vault costs" in problem.message
 
 
 def test_a_geo_redundant_backup_with_a_price_of_its_own_takes_that() -> None:

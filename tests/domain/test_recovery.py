@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies
 from infra.domain.environment import STACKS
 from infra.domain.recovery import FAILURES, Outcome, possible, verdicts
 from scripts.edges import stack_file
-from tests.builders import BURSTABLE, REPLICA, build_environment
+from tests.builders import BURSTABLE, LONG_TERM, REPLICA, build_environment
 
 MET, NOT_PROMISED, IMPOSSIBLE = Outcome
 NO_GEO = {"backup.geo_redundant": False}
@@ -101,6 +101,38 @@ def test_nothing_survives_a_region_without_any_copy() -> None:
 def test_a_weekly_copy_is_a_floor() -> None:
     environment = build_environment({**NO_GEO, "recovery.region": {"rpo_minutes": 10080, "rto_minutes": 240}})
     assert verdicts(environment)["region"].outcome is NOT_PROMISED
+
+
+def test_a_vaults_copy_in_the_paired_region_is_a_floor_too_and_any_other_is_none() -> None:
+    for redundancy, outcome in (("GeoRedundant", NOT_PROMISED), ("ZoneRedundant", IMPOSSIBLE)):
+        vault = {"backup.long_term": {**LONG_TERM, "redundancy": redundancy}}
+        environment = build_environment({**NO_GEO, **NO_COPIES, **vault, "recovery.region": {"rpo_minutes": 10080, "rto_minutes": 240}})
+        verdict = verdicts(environment)["region"]
+        assert verdict.outcome is outcome
+        assert ("restores as files and without a promised time" in verdict.why) is (outcome is NOT_PROMISED)
+
+
+def test_a_vault_takes_the_place_of_nothing_better() -> None:
+    vault = {"backup.long_term": LONG_TERM}
+    assert possible(build_environment(vault), "region").by == "geo-restore"
+    assert possible(build_environment({**NO_GEO, **vault}), "region").by == "portable copy kept in another region"
+    assert possible(build_environment({**REPLICA, **vault}), "region").by == "forced promotion of the replica"
+
+
+@pytest.mark.parametrize(
+    ("changes", "floor"),
+    [
+        ({}, "below that is the weekly portable copy"),
+        (NO_COPIES, "below that is nothing"),
+        ({**NO_COPIES, "backup.long_term": LONG_TERM}, "below that is the vault's weekly copy, which restores as files"),
+        ({"backup.long_term": LONG_TERM}, "below that is the weekly portable copy and the vault's weekly copy"),
+    ],
+)
+def test_what_a_deleted_server_leaves_is_said(changes: dict[str, object], floor: str) -> None:
+    best = possible(build_environment(changes), "deletion")
+    assert floor in best.why
+    # A revived server is as new as before: a copy of last week is no better number.
+    assert best.rpo_minutes == 5
 
 
 def test_premium_v2_may_lose_a_day_when_revived() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.domain.environment import STACKS
-from infra.domain.rights import LOCKS, Grant, lacking, wanted
+from infra.domain.rights import ASSIGNMENTS, LOCKS, Grant, lacking, wanted
 from scripts.edges.stack_file import read
+from tests.builders import LONG_TERM, build_environment
 
 CONTRIBUTOR = Grant(("*",), ("Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write"))
 LOCKER = Grant(("Microsoft.Authorization/locks/*",))
@@ -26,6 +27,13 @@ def test_a_pattern_is_matched_whole_and_in_any_case(root: Path) -> None:
     prod = read("prod", root)
     assert "Microsoft.DBforPostgreSQL/flexibleServers/write" not in lacking(prod, [Grant(("microsoft.dbforpostgresql/*/WRITE",))])
     assert set(lacking(prod, [Grant(("Microsoft",)), Grant(("",))])) == set(wanted(prod))
+
+
+def test_a_vault_is_made_by_who_may_also_give_it_its_roles() -> None:
+    asks = build_environment({"backup.long_term": LONG_TERM})
+    assert lacking(asks, (CONTRIBUTOR, LOCKER)) == (ASSIGNMENTS,)
+    assert lacking(asks, (CONTRIBUTOR, LOCKER, Grant(("Microsoft.Authorization/roleAssignments/*",)))) == ()
+    assert set(wanted(asks)) - set(wanted(build_environment())) == {ASSIGNMENTS, "Microsoft.DataProtection/backupVaults/write"}
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -49,6 +49,8 @@ class Deployment:
             return group + _below(arguments)
         if name == "extensionResourceId":
             return arguments[0] + _below(arguments[1:])
+        if name == "subscriptionResourceId":
+            return f"/subscriptions/{self.subscription}" + _below(arguments)
         if name in ("resourceGroup", "subscription"):
             return {"id": group, "tenantId": self.tenant}
         raise AssertionError(f"{name} is no function of ours")

@@ -27,6 +27,7 @@ WRITES = (
     "PrivateEndpoint",
     "VirtualEndpoint",
     "DiagnosticSetting",
+    "BackupInstance",
     "ManagementLockByScope",
 )
 

@@ -16,6 +16,7 @@ from infra.domain.environment import STACKS
 from infra.domain.registrations import SECRET, UNKNOWN, Plan, Registration
 from scripts.edges.capture import MARKER, Mode
 from scripts.local_azure import arm_shape
+from tests.builders import LONG_TERM
 from tests.infra.arm_expressions import Deployment
 from tests.infra.plans import GOLDEN, SERVER, plan_of
 
@@ -37,6 +38,7 @@ MORE: dict[str, tuple[str, dict[str, Any]]] = {
     "entra": ("dev", {"access.entra_administrators": ENTRA}),
     "firewall": ("dev", {"network.firewall": [{"name": "office", "start": "203.0.113.4", "end": "203.0.113.8"}]}),
     "key": ("dev", {"access.customer_managed_key": KEY}),
+    "vault": ("prod", {"backup.long_term": LONG_TERM}),
 }
 
 
@@ -136,6 +138,22 @@ def test_what_nobody_knows_yet_is_a_parameter_also_in_a_name() -> None:
     gateway = next(each for each in made["resources"] if each["type"].endswith("/natGateways"))
     (address,) = gateway["properties"]["publicIpAddresses"]
     assert address == {"id": "[resourceId('Microsoft.Network/publicIPAddresses', 'pip-zepmem-prod-job')]"}
+
+
+def test_a_vault_and_its_roles_stand_where_azure_looks_for_them() -> None:
+    made = template(_plan("vault"))
+    where = _deployment(made)
+    resources = {each["type"].rpartition("/")[2]: each for each in made["resources"] if "DataProtection" in each["type"]}
+    vault, policy, instance = (resources[name] for name in ("backupVaults", "backupPolicies", "backupInstances"))
+    assert set(vault) == {"type", "apiVersion", "name", "location", "identity", "properties", "tags"}
+    assert policy["name"] == "bvault-zepmem-prod/weekly-12-monthly-60-yearly-10"
+    assert where.value(instance["properties"]["policyInfo"]["policyId"]) == where.id_of(policy)
+    assert {where.id_of(vault), where.id_of(policy)} <= {where.value(each) for each in instance["dependsOn"]}
+    reader, backup = (each for each in made["resources"] if each["type"].endswith("/roleAssignments"))
+    assert "scope" not in reader and backup["scope"] == "[resourceId('Microsoft.DBforPostgreSQL/flexibleServers', 'zepmem-prod')]"
+    assert reader["properties"]["roleDefinitionId"] == (
+        "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'acdd72a7-3385-48ef-bd42-f606fba81ae7')]"
+    )
 
 
 def test_an_id_outside_of_the_plan_stays_as_it_is() -> None:

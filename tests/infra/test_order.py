@@ -10,6 +10,7 @@ from infra.components.write_queue import LONGEST_PAUSE_SECONDS, MOST_ATTEMPTS, p
 from infra.domain.environment import STACKS
 from infra.domain.parsing import parse
 from infra.domain.server_parameters import desired
+from tests.builders import LONG_TERM
 from tests.infra.plans import SERVER, plan_of, values_of, waits_for, writes
 from tests.infra.test_network import ENDPOINT, FIREWALL
 from tests.infra.test_replica import REPLICATED
@@ -20,6 +21,7 @@ SHAPES = [
     ("dev", {**ENTRA_ONLY, **FIREWALL}),
     ("prod", ENDPOINT),
     ("prod", REPLICATED),
+    ("prod", {"backup.long_term": LONG_TERM}),
 ]
 
 
@@ -42,7 +44,7 @@ def test_kinds_follow_each_other_as_azure_wants_them(stack: str, changes: dict[s
         "Configuration",
         "Server of a replica",
     ]
-    order += ["VirtualEndpoint", "DiagnosticSetting", "ManagementLockByScope"]
+    order += ["VirtualEndpoint", "DiagnosticSetting", "BackupInstance", "ManagementLockByScope"]
     plan = plan_of(stack, changes)
     found = ["Server of a replica" if item.kind == "Server" and item.name != SERVER else item.kind for item in writes(plan)]
     assert found == sorted(found, key=order.index)
@@ -58,7 +60,7 @@ def test_lock_waits_for_everything_on_the_server(stack: str) -> None:
     assert lock.inputs["scope"] == plan.outputs["server_id"]
 
 
-@pytest.mark.parametrize("changes", [{}, ENDPOINT, REPLICATED])
+@pytest.mark.parametrize("changes", [{}, ENDPOINT, REPLICATED, {"backup.long_term": LONG_TERM}])
 def test_refused_destroy_removes_nothing_on_its_way(changes: dict[str, object]) -> None:
     """A destroy begins with what nothing else waits for; all of that must be protected, or it is gone before the refusal."""
     plan = plan_of("prod", changes)

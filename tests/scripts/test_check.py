@@ -54,7 +54,7 @@ def test_the_shipped_environments_are_fit_to_deploy(root: Path, capsys: pytest.C
     assert lines[0].split() == list(STACKS)
     assert lines[1].split() == ["contract", *["ok"] * 5]
     assert lines[2].split()[:6] == ["rules", *["ok"] * 5]
-    assert lines[2].endswith("23 of 28 judged here, 5 need the server")
+    assert lines[2].endswith("25 of 30 judged here, 5 need the server")
     assert lines[3].split("  ")[0] == "recovery"
     assert lines[-1] == "5 environments are fit to deploy"
 
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_parsed_is_not_judged(edited: Edit, capsys: pytest
     assert code == CONFIGURATION
     found = document["environments"]["prod"]
     assert [problem["rule"] for problem in found["problems"]] == ["C6"]
-    assert found["rules"] == {"total": 28, "judged": 0, "need_the_server": 5}
+    assert found["rules"] == {"total": 30, "judged": 0, "need_the_server": 5}
     assert found["recovery"] == {}
 
 

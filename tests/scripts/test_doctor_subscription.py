@@ -120,6 +120,17 @@ def test_the_replicas_region_is_asked_too(seen: Run, ready: Path, location: str,
     assert says in rows["replica"]["detail"]
 
 
+def test_a_vault_wants_its_provider_and_somebody_who_gives_it_roles(seen: Run, ready: Path, role: Callable[[str], None]) -> None:
+    edit(ready, "long_term: null", "long_term: {weekly: 12, monthly: 60, yearly: 10, redundancy: GeoRedundant, immutable: true}")
+    rows = seen(GOOD)
+    assert rows["Microsoft.DataProtection"]["ok"]
+    assert rows["rights"]["detail"].startswith("9 of 9 operations")
+    role(CONTRIBUTOR)
+    row = seen(BAD)["rights"]
+    assert row["detail"] == "not allowed: Microsoft.Authorization/roleAssignments/write, Microsoft.Authorization/locks/write"
+    assert [f'--role "{name}"' in row["hint"] for name in ("Role Based Access Control Administrator", "Locks Contributor")] == [True, True]
+
+
 def test_containers_inside_the_network_want_two_more_providers(seen: Run, ready: Path) -> None:
     more = {"Microsoft.ManagedIdentity", "Microsoft.ContainerInstance"}
     assert not more & set(seen(GOOD))

@@ -18,7 +18,7 @@ Body = dict[str, Any]
 # Read off the provider's package: by type where a service has more than one version, else by service.
 _API_VERSIONS: Mapping[str, str] = {
     "dbforpostgresql": "2025-08-01", "network": "2024-05-01", "privatedns": "2024-06-01", "managedidentity": "2023-01-31",
-    "keyvault": "2024-11-01", "operationalinsights": "2023-09-01", "storage": "2024-01-01",
+    "keyvault": "2024-11-01", "operationalinsights": "2023-09-01", "storage": "2024-01-01", "dataprotection": "2025-01-01",
     "monitor:MetricAlert": "2018-03-01", "monitor:ScheduledQueryRule": "2025-01-01-preview", "monitor:ActionGroup": "2024-10-01-preview",
     "monitor:DiagnosticSetting": "2021-05-01-preview", "monitor:ActivityLogAlert": "2020-10-01",
     "authorization:ManagementLockByScope": "2020-05-01", "authorization:ManagementLockAtResourceGroupLevel": "2020-05-01",

@@ -22,6 +22,7 @@ _STORAGE = _GROUP + "/providers/Microsoft.Storage/storageAccounts/{accountName}"
 _VAULT = _GROUP + "/providers/Microsoft.KeyVault/vaults/{vaultName}"
 _INSIGHTS = _GROUP + "/providers/Microsoft.Insights"
 _IDENTITY = _GROUP + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}"
+_BACKUP = _GROUP + "/providers/Microsoft.DataProtection/backupVaults/{vaultName}"
 _AUTHORIZATION = "{scope}/providers/Microsoft.Authorization"
 
 PATHS: Mapping[str, str] = {
@@ -49,6 +50,9 @@ PATHS: Mapping[str, str] = {
     "azure-native:keyvault:Vault": _VAULT,
     "azure-native:keyvault:Key": _VAULT + "/keys/{keyName}",
     "azure-native:keyvault:Secret": _VAULT + "/secrets/{secretName}",
+    "azure-native:dataprotection:BackupVault": _BACKUP,
+    "azure-native:dataprotection:BackupPolicy": _BACKUP + "/backupPolicies/{backupPolicyName}",
+    "azure-native:dataprotection:BackupInstance": _BACKUP + "/backupInstances/{backupInstanceName}",
     "azure-native:operationalinsights:Workspace": _GROUP + "/providers/Microsoft.OperationalInsights/workspaces/{workspaceName}",
     "azure-native:monitor:ActionGroup": _INSIGHTS + "/actionGroups/{actionGroupName}",
     "azure-native:monitor:MetricAlert": _INSIGHTS + "/metricAlerts/{ruleName}",

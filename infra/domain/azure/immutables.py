@@ -40,6 +40,9 @@ REPLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "azure-native:network:PrivateEndpoint": ("resourceGroupName", "privateEndpointName", "subnet"),
         "azure-native:authorization:RoleAssignment": ("scope", "roleAssignmentName", "principalId"),
         "azure-native:storage:StorageAccount": ("resourceGroupName", "accountName", "location", "isHnsEnabled"),
+        "azure-native:dataprotection:BackupVault": ("resourceGroupName", "vaultName", "location"),
+        "azure-native:dataprotection:BackupPolicy": ("resourceGroupName", "vaultName", "backupPolicyName"),
+        "azure-native:dataprotection:BackupInstance": ("resourceGroupName", "vaultName", "backupInstanceName"),
         # Tracked resources of ARM's common types, where the location is marked create-only.
         "azure-native:managedidentity:UserAssignedIdentity": ("resourceGroupName", "resourceName", "location"),
         "azure-native:operationalinsights:Workspace": ("resourceGroupName", "workspaceName", "location"),
@@ -52,5 +55,10 @@ NESTED_CREATE_ONLY: Mapping[str, tuple[str, ...]] = MappingProxyType({SERVER: ("
 
 # Not marked create-only, but the service refuses the change: an update that fails.
 REFUSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {SERVER: ("network.delegatedSubnetResourceId", "dataEncryption.type", "storage.type")}
+    {
+        SERVER: ("network.delegatedSubnetResourceId", "dataEncryption.type", "storage.type"),
+        # Pages on the REST API of Azure Backup and on vaults: no policy is modified, and redundancy stays once there is a copy.
+        "azure-native:dataprotection:BackupPolicy": ("properties",),
+        "azure-native:dataprotection:BackupVault": ("properties.storageSettings",),
+    }
 )

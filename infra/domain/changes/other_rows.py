@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.domain.azure import immutables
+from infra.domain.changes import vault_rows
 from infra.domain.changes.change import Danger, Operation, Step
 from infra.domain.changes.server_rows import Judge, Verdict
 from infra.domain.transitions import HOLDS_DATA
@@ -23,6 +24,7 @@ _CREATED: Mapping[str, tuple[Danger, str]] = {
     f"{_NETWORK}:PrivateEndpoint": (Danger.COSTS_MORE, "an endpoint is billed by the hour"),
     f"{_NETWORK}:NatGateway": (Danger.COSTS_MORE, "a gateway is billed by the hour and the gigabyte"),
     f"{_NETWORK}:PublicIPAddress": (Danger.COSTS_MORE, "an address is billed by the hour"),
+    **vault_rows.CREATED,
 }
 # What is missing once a resource is gone.
 _ENDED: Mapping[str, tuple[Danger, str]] = {
@@ -43,8 +45,7 @@ _ENDED: Mapping[str, tuple[Danger, str]] = {
     "azure-native:privatedns:VirtualNetworkLink": (Danger.OUTAGE, "the server's name no longer resolves in the network"),
     "azure-native:keyvault:Vault": (Danger.DATA_LOSS, "without its keys neither the server nor its backups can be read"),
     "azure-native:keyvault:Key": (Danger.DATA_LOSS, "without it neither the server nor its backups can be read"),
-    "azure-native:dataprotection:BackupInstance": (Danger.WEAKER_RECOVERY, "long-term copies are no longer made"),
-    "azure-native:dataprotection:BackupVault": (Danger.DATA_LOSS, "the long-term copies in it are gone"),
+    **vault_rows.ENDED,
     "azure-native:storage:StorageAccount": (Danger.DATA_LOSS, "the copies in it are gone"),
     "azure-native:storage:BlobContainer": (Danger.DATA_LOSS, "the copies in it are gone"),
     "azure-native:managedidentity:UserAssignedIdentity": (Danger.OUTAGE, "what logs in with it no longer can"),
@@ -56,6 +57,8 @@ def created(step: Step) -> Verdict:
     replica = step.type == immutables.SERVER and str((step.new or {}).get("createMode", "")).lower() == "replica"
     if replica:
         return Verdict(danger=Danger.COSTS_MORE, why="a read replica: compute and storage once more")
+    if step.type == vault_rows.ASSIGNMENT:
+        return vault_rows.assigned(step)
     danger, why = _CREATED.get(step.type, (Danger.HARMLESS, f"a new {step.kind}"))
     return Verdict(danger=danger, why=why)
 
@@ -64,6 +67,8 @@ def ended(step: Step) -> Verdict:
     """What is lost when a resource ends. To end what holds data is the worst there is, however it is called."""
     if step.operation is Operation.FORGET:
         return Verdict(danger=Danger.HARMLESS, why="Pulumi forgets it; in Azure it stays", instead="import it again, or delete it by hand")
+    if step.type == vault_rows.POLICY and step.operation is Operation.REPLACE:
+        return vault_rows.retention(step)
     again = " and made anew, empty" if step.operation is Operation.REPLACE else ""
     if step.type in HOLDS_DATA:
         what = "the server and all of its backups" if step.type == immutables.SERVER else "everything in it"
@@ -135,4 +140,5 @@ ROWS: Mapping[str, Mapping[str, Judge]] = {
     f"{_NETWORK}:PrivateDnsZoneGroup": {"*": _network},
     "azure-native:privatedns:PrivateZone": {"tags": _words},
     "azure-native:privatedns:VirtualNetworkLink": {"tags": _words, "*": _network},
+    **{type_: {"tags": _words, **rows} for type_, rows in vault_rows.ROWS.items()},
 }

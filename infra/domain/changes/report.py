@@ -37,6 +37,7 @@ _KEYS: Mapping[str, str] = {
     "version": "server.version", "highAvailability.mode": "availability.mode", "replica": "replica", "replicationRole": "replica",
 }  # fmt: skip
 _SERVER, _PARAMETER = "Server", "Configuration"
+_VAULT = "azure-native:dataprotection:"
 NO_COST = CostDelta(before=None, after=None)
 _INDEX = re.compile(r"\[\d+\]")
 
@@ -156,6 +157,8 @@ def key_of(change: Change) -> str:
     kind = change.type.rpartition(":")[2]
     if change.type == recovery_delta.CONTRACT:
         return change.path
+    if change.type.startswith(_VAULT):
+        return "backup.long_term"
     if kind == _PARAMETER:
         return "database.extensions" if change.name.endswith("azure.extensions") else ""
     plain = _INDEX.sub("", change.path)

@@ -77,13 +77,6 @@ def unprotected(environment: Environment) -> Iterator[Problem]:
         )
 
 
-def long_term(environment: Environment) -> Iterator[Problem]:
-    """P1: retention in a vault is not built."""
-    if environment.backup.long_term is not None:
-        hint = "long_term: null; backup.portable_copies keep longer than the service does"
-        yield refuse("P1", "backup.long_term", _NOT_BUILT, found=environment.backup.long_term.model_dump(), hint=hint)
-
-
 def private_replica(environment: Environment) -> Iterator[Problem]:
     """P1: a replica outside the public network needs a second network, which is not built."""
     if environment.replica is not None and environment.network.mode != "public":
@@ -127,6 +120,6 @@ RULES = (
     Rule("W8", "uat and prod are protected by Pulumi and by a lock", "page on deleted servers", (unprotected,)),
 )
 PRODUCT_RULES = (
-    Rule("P1", "What is declared is also built", "this program", (long_term, private_replica, encrypted_replica)),
+    Rule("P1", "What is declared is also built", "this program", (private_replica, encrypted_replica)),
     Rule("P3", "Exceptions name a change and end on a date", "this program", (dated_overrides, named_overrides)),
 )

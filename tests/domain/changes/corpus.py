@@ -92,6 +92,8 @@ def _parameter(name: str, parameter: str, value: str, danger: Danger) -> Case:
 
 
 _PG, _NET = "azure-native:dbforpostgresql", "azure-native:network"
+_BACKUP, _ROLE = "azure-native:dataprotection", "azure-native:authorization:RoleAssignment"
+_DEFINITIONS = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions"
 CASES = (
     # What ends the server or holds data.
     _server("another server name", "serverName", "zepmem-prod2", Danger.DATA_LOSS),
@@ -147,6 +149,12 @@ CASES = (
     Case("another server beside it", _with(f"{_PG}:Server", "second", {"serverName": "x"}), "second", Danger.COSTS_MORE),
     Case("a way out", _with("azure-native:network:NatGateway", "out", {"natGatewayName": "x"}), "out", Danger.COSTS_MORE),
     Case("a bucket", _with("aws:s3:Bucket", "bucket", {"acl": "private"}), "bucket", Danger.HARMLESS),
+    Case("a server in a vault", _with(f"{_BACKUP}:BackupInstance", "copied", {"vaultName": "x"}), "copied", Danger.COSTS_MORE),
+    Case("a vault", _with(f"{_BACKUP}:BackupVault", "vault", {"vaultName": "x"}), "vault", Danger.HARMLESS),
+    Case("a role that only looks", _with(_ROLE, "reader", {"roleDefinitionId": f"{_DEFINITIONS}/acdd72a7-3385-48ef-bd42-f606fba81ae7"}),
+         "reader", Danger.HARMLESS),
+    Case("a role that nobody knows", _with(_ROLE, "owner", {"roleDefinitionId": f"{_DEFINITIONS}/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"}),
+         "owner", Danger.WEAKER_SECURITY),
     Case("the lock is gone", _without(LOCK), LOCK, Danger.WEAKER_SECURITY),
     Case("the lock is weaker", _put(LOCK, "level", "ReadOnly"), LOCK, Danger.WEAKER_SECURITY, "level"),
     Case("logs are gone", _without("memory-monitoring-workspace"), "memory-monitoring-workspace", Danger.IRREVERSIBLE),

@@ -25,9 +25,6 @@ CASES = {
     "notes_a_target_that_is_accepted": Case("R19", "recovery.corruption", 'accepted: "drilled weekly"', {}, Severity.NOTE),
     "warns_of_an_unprotected_prod": Case("W8", "guard.protect", "delete or replace", {"guard.protect": False}, WARN),
     "warns_of_a_uat_without_a_lock": Case("W8", "guard.lock", "in uat", {"environment": "uat", "guard.lock": False}, WARN),
-    "says_that_long_term_retention_is_not_built": Case(
-        "P1", "backup.long_term", "does not build it yet", {"backup.long_term": {"weekly": 1, "monthly": 1, "yearly": 1}}
-    ),
     "says_that_a_private_replica_is_not_built": Case(
         "P1",
         "replica",

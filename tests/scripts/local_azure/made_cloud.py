@@ -135,6 +135,24 @@ def created(made: Cloud, server: str = SERVER, **changes: Any) -> dict[str, Any]
     return done(made, made.put(server, request(**changes), VERSION))
 
 
+def patched(made: Cloud, body: dict[str, Any]) -> dict[str, Any]:
+    """The server after a change."""
+    return done(made, made.patch(SERVER, body, VERSION))
+
+
+def parameter(made: Cloud, name: str) -> dict[str, Any]:
+    """The properties of one of the server's parameters."""
+    properties: dict[str, Any] = made.get(f"{SERVER}/configurations/{name}")["properties"]
+    return properties
+
+
+def set_to(made: Cloud, name: str, value: str, source: str = "user-override") -> dict[str, Any]:
+    """The same after it was set."""
+    body = {"properties": {"value": value, "source": source}}
+    properties: dict[str, Any] = done(made, made.patch(f"{SERVER}/configurations/{name}", body, VERSION))["properties"]
+    return properties
+
+
 def subnet(made: Cloud, prefix: str = "10.20.1.0/28", *, delegated: bool = True) -> dict[str, str]:
     """A network with a subnet and a zone: the `network` section of a server in it."""
     made.put(NETWORK, {"location": "canadacentral", "properties": {"addressSpace": {"addressPrefixes": ["10.20.0.0/16"]}}}, VERSION)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from scripts.local_azure.kinds.parameter import allowed
 from scripts.local_azure.kinds.parameter_effect import Effect, effect
 from scripts.local_azure.operations import Operation
 from scripts.local_azure.world import Access
-from tests.scripts.local_azure.made_cloud import BURSTABLE, SERVER, VERSION, Hands, cloud, created, done
+from tests.scripts.local_azure.made_cloud import BURSTABLE, SERVER, VERSION, Hands, cloud, created, done, parameter, set_to
 
 OID = "11111111-2222-3333-4444-555555555555"
 
@@ -23,17 +22,6 @@ def azure(tmp_path: Path, hands: Hands) -> Iterator[Cloud]:
     with cloud(tmp_path, hands=hands, settings=Settings(first_backup_seconds=3600)) as made:
         created(made)
         yield made
-
-
-def parameter(azure: Cloud, name: str) -> dict[str, Any]:
-    properties: dict[str, Any] = azure.get(f"{SERVER}/configurations/{name}")["properties"]
-    return properties
-
-
-def set_to(azure: Cloud, name: str, value: str, source: str = "user-override") -> dict[str, Any]:
-    body = {"properties": {"value": value, "source": source}}
-    properties: dict[str, Any] = done(azure, azure.patch(f"{SERVER}/configurations/{name}", body, VERSION))["properties"]
-    return properties
 
 
 def test_lists_the_562_parameters_on_one_page_by_name(azure: Cloud) -> None:

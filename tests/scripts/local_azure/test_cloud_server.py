@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,7 @@ from tests.scripts.local_azure.made_cloud import (
     cloud,
     created,
     done,
+    patched,
     request,
     subnet,
 )  # fmt: skip
@@ -31,10 +31,6 @@ from tests.scripts.local_azure.made_cloud import (
 def azure(tmp_path: Path, hands: Hands) -> Iterator[Cloud]:
     with cloud(tmp_path, hands=hands) as made:
         yield made
-
-
-def patched(azure: Cloud, body: dict[str, Any]) -> dict[str, Any]:
-    return done(azure, azure.patch(SERVER, body, VERSION))
 
 
 def test_a_create_is_accepted_and_answers_the_recorded_resource(azure: Cloud) -> None:

@@ -20,6 +20,7 @@ from tests.scripts.local_azure.made_cloud import (
     cloud,
     created,
     done,
+    patched,
     request,
     subnet,
 )  # fmt: skip
@@ -29,10 +30,6 @@ from tests.scripts.local_azure.made_cloud import (
 def azure(tmp_path: Path, hands: Hands) -> Iterator[Cloud]:
     with cloud(tmp_path, hands=hands) as made:
         yield made
-
-
-def patched(azure: Cloud, body: dict[str, Any]) -> dict[str, Any]:
-    return done(azure, azure.patch(SERVER, body, VERSION))
 
 
 def test_ha_on_burstable_is_accepted_and_fails_in_the_poll(azure: Cloud) -> None:

@@ -8,8 +8,8 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from scripts.local_azure import provider_checks
-from scripts.local_azure.arm_shape import SERVER, body_of, outputs_of, parts_of, path_parts, settable
-from scripts.local_azure.property_bag import UNKNOWN, bag, plain, secret_names
+from scripts.local_azure.arm_shape import SERVER, body_of, outputs_of, parts_of, path_parts, settable, told_later
+from scripts.local_azure.property_bag import UNKNOWN, bag, foretold, plain, secret_names
 from scripts.local_azure.provider_diff import differences, merged
 from scripts.local_azure.provider_door import Provider, ProviderError
 from scripts.local_azure.refusal import busy, not_found
@@ -112,11 +112,11 @@ def test_outputs_of_an_import_leave_read_only_parts_out() -> None:
 
 
 def test_required_and_allowed_name_inputs_that_the_sdk_has() -> None:
-    from pulumi_azure_native import authorization, dbforpostgresql, keyvault, monitor, network, storage
+    from pulumi_azure_native import authorization, dataprotection, dbforpostgresql, keyvault, monitor, network, storage
 
     modules = {
         "dbforpostgresql": dbforpostgresql, "network": network, "monitor": monitor, "authorization": authorization,
-        "storage": storage, "keyvault": keyvault,
+        "storage": storage, "keyvault": keyvault, "dataprotection": dataprotection,
     }  # fmt: skip
     for token, paths in {**provider_checks.REQUIRED, **{key: tuple(value) for key, value in provider_checks.ALLOWED.items()}}.items():
         _, module, name = token.split(":")
@@ -124,6 +124,13 @@ def test_required_and_allowed_name_inputs_that_the_sdk_has() -> None:
         known = {key.replace("_", "").lower() for key in vars(arguments)}
         for path in (*paths, *path_parts(token)):
             assert path.split(".")[0].lower() in known, (token, path)
+
+
+def test_what_azure_adds_to_an_identity_is_unknown_before_it_is_made() -> None:
+    vault = "azure-native:dataprotection:BackupVault"
+    shown = plain(foretold(bag({"identity": {"type": "SystemAssigned"}, "properties": {"a": 1}}), told_later(vault)))
+    assert shown == {"identity": {"type": "SystemAssigned", "principalId": UNKNOWN, "tenantId": UNKNOWN}, "properties": {"a": 1}}
+    assert plain(foretold(bag({"properties": {"a": 1}}), told_later(vault))) == {"properties": {"a": 1}}
 
 
 def test_parts_that_are_resources_themselves_are_lifted_at_every_depth() -> None:
