@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,14 @@ from infra.domain.copies import Copy, Form
 from infra.domain.environment import Environment
 from infra.domain.ledger import Kind, Record
 from infra.domain.problem import Verdict
-from scripts.edges import arm, backups, screen
+from scripts.edges import arm, backups, dumps_there, screen
+from scripts.edges.clock import utc_now
 from scripts.edges.exits import GOOD, REFUSED, USAGE, Failure
 from scripts.edges.ledger_file import LedgerFile
 from scripts.edges.phases import Phases
 
 # The id of a migration is a file's name or a revision, not a document.
 ID_LENGTH = 200
-
-
-def utc_now() -> datetime:
-    """This moment."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,8 @@ def judge(
         done(f"{len(records)} lines, unbroken")
     with phases.phase("copies") as done:
         shelf = backups.Backups(connect(), names.resource_group(environment), environment.server.name).look()
-        known = copies.copies_of(records, environment.name, shelf.facts.id)
-        there = copies.still_there(known, shelf.backups, shelf.earliest)
+        known = copies.copies_of(records, environment.name, shelf.facts.id, environment.server.name)
+        there = copies.still_there(known, shelf.backups, shelf.earliest, dumps_there.found(known))
         done(f"{len(known)} in the ledger, {len(there)} of them still there")
     with phases.phase("gate") as done:
         accepted, verdict = copies.admitted(there, hours, now())
@@ -103,6 +99,5 @@ def _told(environment: Environment, migration: str, judged: Judged, as_json: boo
 def way(environment: Environment) -> str:
     """How to come by a copy that the gate accepts."""
     fits = copies.choice(environment)
-    if fits.form is Form.ON_DEMAND:
-        return f'agentmem snapshot create --stack {environment.name} --reason "before a migration"'
-    return f"{fits.why}; a verified {fits.form} is wanted here, which agentmem cannot prove yet: a pg_dump by hand is none"
+    create = f'agentmem snapshot create --stack {environment.name} --reason "before a migration"'
+    return create if fits.form is Form.ON_DEMAND else f"{create}: a {fits.form}, restored once to prove it; {fits.why}"

@@ -71,6 +71,7 @@ def rehearse(stack: str, folder: Path, *, engine: Choice, data: Path | None, kee
             _load(rehearsal)
             _indexes(rehearsal)
             _search(rehearsal)
+            _copies(rehearsal)
             code = _end(rehearsal, as_json, report=folder / "build" / "rehearse" / f"{stack}.html")
             if keep:
                 _hold(rehearsal, azure)
@@ -191,6 +192,17 @@ def _search(rehearsal: Rehearsal) -> None:
             rehearsal.searches.append(vector_tables.search(connection, vector_set, rehearsal.queries[_name(vector_set)], settings))
         good = all(item.good for item in rehearsal.searches)
         done("; ".join(_searched(item) for item in rehearsal.searches), good)
+
+
+def _copies(rehearsal: Rehearsal) -> None:
+    """A ledger of the rehearsal's own: nobody takes its copies for real ones."""
+    import tempfile
+
+    from scripts import rehearse_copies
+
+    with tempfile.TemporaryDirectory(prefix="agentmem-rehearse-") as folder:
+        rehearse_copies.snapshot(rehearsal.environment, rehearsal.phases, rehearsal.password, Path(folder))
+        rehearse_copies.promotion(rehearsal.environment, rehearsal.phases, rehearsal.password, Path(folder))
 
 
 def _searched(item: Search) -> str:

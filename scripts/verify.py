@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from infra.domain import restore_proof
+from infra.domain import copies, restore_proof
+from infra.domain.ledger import Kind, Record
 from infra.domain.manifest import Manifest, sizes
 from scripts.edges import dump_files, screen, transfer_bar
+from scripts.edges.clock import utc_now
 from scripts.edges.exits import BAD, GOOD, Failure
+from scripts.edges.ledger_blob import AnyLedger
 from scripts.edges.phases import Phases
 
 Server = Callable[[], AbstractContextManager[Callable[[], Any]]]
@@ -18,20 +22,38 @@ Server = Callable[[], AbstractContextManager[Callable[[], Any]]]
 JOBS, _BUILD_KIB, _SERVER_KIB = 2, 2_097_151, 65_536
 
 
-def verify(folder: Path, *, server: Server | None = None, as_json: bool = False) -> int:
-    """Check a copy; with a `server` it is restored there and compared. 0 if it is good, 1 with each fault. Raises Failure."""
+def verify(
+    folder: Path,
+    *,
+    server: Server | None = None,
+    ledger: AnyLedger | None = None,
+    as_json: bool = False,
+    now: Callable[[], datetime] = utc_now,
+) -> int:
+    """Check a copy; with a `server` it is restored there and compared. 0 if it is good, 1 with each fault. Raises Failure.
+
+    A copy that the `ledger` knows gets its proof there: a failed one always, a good one only of a restore.
+    """
+    phases = Phases(as_json or server is None, as_json)
     wrong = dump_files.faults(folder)
-    if wrong:
-        return _bad(folder, wrong, as_json)
-    manifest = dump_files.read_manifest(folder)
-    if server is None:
-        return _whole(folder, manifest, as_json)
-    if not as_json:
-        screen.say(f"verify {manifest.id} · {sizes(manifest)}")
-    return _restored(folder, manifest, server, as_json)
+    whole = not wrong
+    if whole and server is not None:
+        manifest = dump_files.read_manifest(folder)
+        if not as_json:
+            screen.say(f"verify {manifest.id} · {sizes(manifest)}")
+        wrong = prove(server, folder, phases)
+    if ledger is not None and (wrong or server is not None):
+        _note(ledger, folder.name, wrong, now())
+    if as_json:
+        facts = {"copy": folder.name, "whole": whole, "faults": wrong, "restored": whole and server is not None}
+        told = {"phases": [phase.as_json() for phase in phases.done], "verdict": "bad" if wrong else "ok"}
+        screen.document("verify", {**facts, **told})
+    else:
+        _say(folder, wrong, restored=server is not None)
+    return BAD if wrong else GOOD
 
 
-def prove(folder: Path, server: Server, phases: Phases) -> list[str]:
+def prove(server: Server, folder: Path, phases: Phases) -> list[str]:
     """Restore a copy that is whole into a server of its own and compare; what differs, empty if nothing does. Raises Failure."""
     from scripts.edges import copy_origin, transfer, transfer_target
     from scripts.edges.index_builds import Room
@@ -44,7 +66,7 @@ def prove(folder: Path, server: Server, phases: Phases) -> list[str]:
             known = restore_proof.extensions(origin.extensions, offered)
             missing = frozenset(each.name for each in origin.extensions if each.name not in offered)
             wishes = transfer.Wishes(JOBS, Room(_BUILD_KIB, JOBS - 1, _SERVER_KIB), extensions=known, without=missing)
-            with transfer_bar.watching(origin.items, phases.quiet) as watching:
+            with transfer_bar.watching(origin.items, phases.events) as watching:
                 transfer.Transfer(origin, target, wishes, phases, watching).run()
             return _compared(target.session, origin.manifest, phases)
         except Failure as failure:
@@ -68,31 +90,22 @@ def _compared(session: Any, manifest: Manifest, phases: Phases) -> list[str]:
     return [verdict.reason for verdict in verdicts]
 
 
-def _restored(folder: Path, manifest: Manifest, server: Server, as_json: bool) -> int:
-    phases = Phases(as_json)
-    wrong = prove(folder, server, phases)
-    says = wrong[0] if wrong else f"{manifest.id} restores: rows, vectors and exact answers are those of the source"
-    if as_json:
-        facts = {"copy": str(folder), "whole": True, "faults": wrong, "restored": True}
-        screen.document("verify", {**facts, "phases": [phase.as_json() for phase in phases.done], "verdict": "bad" if wrong else "ok"})
-    else:
-        screen.say(says)
-    return BAD if wrong else GOOD
+def _note(ledger: AnyLedger, name: str, wrong: list[str], at: datetime) -> None:
+    """Write the proof behind the copy's own line; a copy that this ledger does not know has none."""
+    known = next((each for each in ledger.read().records if each.kind is Kind.COPY and each.copy == name), None)
+    if known is not None:
+        facts = copies.proof_facts(not wrong, wrong[0] if wrong else copies.RESTORED)
+        ledger.append([Record(kind=Kind.PROOF, at=at, stack=known.stack, server=known.server, copy=name, facts=facts)])
 
 
-def _whole(folder: Path, manifest: Manifest, as_json: bool) -> int:
-    if as_json:
-        screen.document("verify", {"copy": str(folder), "whole": True, "faults": [], "restored": False, "verdict": "ok"})
+def _say(folder: Path, wrong: list[str], *, restored: bool) -> None:
+    if wrong:
+        for each in wrong:
+            screen.say(each)
+        screen.say(f"{len(wrong)} fault{'' if len(wrong) == 1 else 's'}: {folder} is no copy to rely on")
+        return
+    manifest = dump_files.read_manifest(folder)
+    if restored:
+        screen.say(f"{manifest.id} restores: rows, vectors and exact answers are those of the source")
     else:
         screen.say(f"{manifest.id} is whole: {sizes(manifest)}; that it restores is proved by --restore")
-    return GOOD
-
-
-def _bad(folder: Path, wrong: list[str], as_json: bool) -> int:
-    if as_json:
-        screen.document("verify", {"copy": str(folder), "whole": False, "faults": wrong, "restored": False, "verdict": "bad"})
-        return BAD
-    for each in wrong:
-        screen.say(each)
-    screen.say(f"{len(wrong)} fault{'' if len(wrong) == 1 else 's'}: {folder} is no copy to rely on")
-    return BAD

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -38,7 +38,10 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """One copy as the ledger knows it. `server` is the ARM id; `proof` says what proved it, or why it is not proved."""
+    """One copy as the ledger knows it. `server` is the ARM id of a backup's server, the name of a dump's; `proof` says what proved it.
+
+    `place` and `manifest`, its SHA-256, are those of a logical dump.
+    """
 
     name: str
     form: str
@@ -49,6 +52,8 @@ class Copy:
     verified: bool = False
     proof: str = "never verified"
     removed: bool = False
+    place: str = ""
+    manifest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +73,6 @@ def choice(environment: Environment) -> Choice:
     if kind != storage.PREMIUM_LRS:
         return Choice(form=Form.LOGICAL, why=f"Azure has no on-demand backup with storage of kind {kind}")
     return Choice(form=Form.ON_DEMAND, why=f"{environment.server.sku} on {kind} has on-demand backups")
-
-
-def dump_command(environment: Environment, name: str) -> str:
-    """The command that makes a logical dump by hand; its password comes from PGPASSWORD or a password file."""
-    access, database = environment.access, environment.database
-    dsn = f"host={names.server_host(environment)} dbname={database.name} user={access.administrator} sslmode={database.sslmode}"
-    return f'pg_dump -Fd -j 2 -f {name} "{dsn}"'
 
 
 def copy_name(environment: str, reason: str, at: datetime) -> str:
@@ -104,17 +102,33 @@ def in_window(completed: datetime | None, begun: datetime, earliest: datetime | 
     return Verdict(ok=True, reason=f"completed {completed.isoformat()}, restorable since {earliest.isoformat()}", found=completed)
 
 
-def copies_of(records: Iterable[Record], stack: str, server: str) -> tuple[Copy, ...]:
-    """The copies of one server, oldest first, each with what its last proof said."""
+# What a proof says that is worth the name.
+RESTORED = "restored into a server of its own: rows, vectors and exact answers are equal"
+
+
+def logical_facts(completed: str, reason: str, place: str, manifest: str) -> dict[str, str]:
+    """What the ledger says of a logical dump: when (ISO 8601), why, where it is, and the SHA-256 of its manifest."""
+    return {"form": Form.LOGICAL.value, "completed": completed, "reason": reason, "place": place, "manifest": manifest}
+
+
+def proof_facts(ok: bool, evidence: str) -> dict[str, str]:
+    """What the ledger says of a proof."""
+    return {"verdict": "ok" if ok else "failed", "evidence": evidence}
+
+
+def copies_of(records: Iterable[Record], stack: str, *server: str) -> tuple[Copy, ...]:
+    """The copies of one server, oldest first, each with what its last proof said. A server has two names: its own, and its ARM id."""
     found: dict[str, Copy] = {}
+    known = {each.lower() for each in server}
     for record in records:
-        if record.stack != stack or record.server.lower() != server.lower():
+        if record.stack != stack or record.server.lower() not in known:
             continue
         facts = record.facts
         if record.kind is Kind.COPY:
             found[record.copy] = Copy(
-                name=record.copy, form=facts["form"], stack=stack, server=server, completed=datetime.fromisoformat(facts["completed"]),
-                reason=facts.get("reason", ""),
+                name=record.copy, form=facts["form"], stack=stack, server=record.server,
+                completed=datetime.fromisoformat(facts["completed"]), reason=facts.get("reason", ""),
+                place=facts.get("place", ""), manifest=facts.get("manifest", ""),
             )  # fmt: skip
         elif record.copy in found and record.kind is Kind.PROOF:
             found[record.copy] = replace(found[record.copy], verified=facts["verdict"] == "ok", proof=facts["evidence"])
@@ -123,17 +137,16 @@ def copies_of(records: Iterable[Record], stack: str, server: str) -> tuple[Copy,
     return tuple(sorted(found.values(), key=lambda copy: copy.completed))
 
 
-def still_there(copies: Iterable[Copy], listed: Iterable[Listed], earliest: datetime | None) -> tuple[Copy, ...]:
-    """Those that Azure still has as they were proved: listed with the same completion time, and in the restore window.
-
-    A logical dump does not live in Azure and stays.
-    """
+def still_there(
+    copies: Iterable[Copy], listed: Iterable[Listed], earliest: datetime | None, dumps: Container[str] = ()
+) -> tuple[Copy, ...]:
+    """Those that are as they were proved: backups listed with the same completion time and in the restore window, and the `dumps` found."""
     times = {backup.name: backup.completed for backup in listed if backup.on_demand}
 
     def stands(copy: Copy) -> bool:
         return earliest is not None and times.get(copy.name) == copy.completed and copy.completed >= earliest
 
-    return tuple(copy for copy in copies if copy.form != Form.ON_DEMAND or stands(copy))
+    return tuple(copy for copy in copies if (stands(copy) if copy.form == Form.ON_DEMAND else copy.name in dumps))
 
 
 def admitted(copies: Sequence[Copy], hours: int, now: datetime) -> tuple[Copy | None, Verdict]:

@@ -18,12 +18,16 @@ SCHEMA = "agentmem/ledger/1"
 
 
 class Kind(StrEnum):
-    """What a line says: a copy was made, it was proved (or not), it was removed, a migration was let through on the strength of it."""
+    """What a line says: a copy was made, it was proved (or not), it was removed, a migration was let through on the strength of it.
+
+    Or that an environment was filled from another one, and under which rules.
+    """
 
     COPY = "copy"
     PROOF = "proof"
     REMOVED = "removed"
     GATE = "gate"
+    PROMOTION = "promotion"
 
 
 @dataclass(frozen=True, kw_only=True)

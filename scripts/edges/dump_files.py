@@ -14,6 +14,8 @@ from infra.domain.manifest import FILE, Artifact, Manifest, Refused, parse
 from scripts.edges.exits import USAGE, Failure
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+# Empty; a dump that is killed at its very last step leaves it in a copy that is whole.
+LOCK = "lock"
 _PIECE = 1 << 20
 
 
@@ -42,8 +44,8 @@ def faults(folder: Path) -> list[str]:
     return faults_of(folder, manifest)
 
 
-def faults_of(folder: Path, manifest: Manifest) -> list[str]:
-    """Everything in which the files of a folder differ from their manifest."""
+def faults_of(folder: Path, manifest: Manifest, *, besides: frozenset[str] = frozenset()) -> list[str]:
+    """Everything in which the files of a folder differ from their manifest; files `besides` are no fault."""
     rows = {table.path: table.rows for table in manifest.tables}
     columns = {table.path: len(table.columns) for table in manifest.tables}
     found = []
@@ -54,7 +56,9 @@ def faults_of(folder: Path, manifest: Manifest) -> list[str]:
             says = f"cannot be read: {error.strerror}"
         if says:
             found.append(f"{artifact.path}: {says}")
-    known = {FILE, *(artifact.path for artifact in manifest.artifacts)}
+    known = {FILE, *besides, *(artifact.path for artifact in manifest.artifacts)}
+    if (folder / LOCK).is_file() and not (folder / LOCK).stat().st_size:
+        known.add(LOCK)
     there = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
     return [*found, *(f"{path}: is not in the manifest" for path in there if path not in known)]
 

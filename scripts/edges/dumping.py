@@ -21,13 +21,13 @@ import zstandard
 
 from infra.domain.manifest import FILE, Artifact, Manifest, Table, encode
 from scripts.edges import vector_facts
-from scripts.edges.dump_files import faults_of, sha256
-from scripts.edges.exits import BUG, UNREACHABLE, Failure
+from scripts.edges.dump_files import LOCK, faults_of, sha256
+from scripts.edges.exits import BUG, BUSY, UNREACHABLE, Failure
 from scripts.edges.origin import Item, LiveOrigin, Reader, live
 from scripts.edges.side_by_side_tables import side_by_side
 
 Told = Callable[[Item, int], None]
-JOURNAL, LOCK = "journal.jsonl", "lock"
+JOURNAL = "journal.jsonl"
 # Zstandard's own default: vectors hardly shrink at any level, text does at this one.
 _LEVEL = 3
 
@@ -42,13 +42,13 @@ def write(connect: Callable[[], Any], target: Path, environment: str, created_at
         try:
             with _held(partial, environment) as known:
                 manifest = _fill(origin, partial, target.name, environment, created_at, on_bytes, jobs, known)
-                for name in (JOURNAL, LOCK):
-                    (partial / name).unlink(missing_ok=True)
-                wrong = faults_of(partial, manifest)
+                wrong = faults_of(partial, manifest, besides=frozenset({JOURNAL, LOCK}))
                 if wrong:
                     raise Failure(BUG, f"the dump does not read back: {wrong[0]}", where=str(partial))
                 _put(partial / FILE, encode(manifest))
+                (partial / JOURNAL).unlink(missing_ok=True)
                 os.rename(partial, target)
+                (target / LOCK).unlink()  # until here nobody else may take the folder over
                 _settle(target.parent)
         except OSError as error:
             raise _unwritable(partial, error) from None
@@ -63,7 +63,10 @@ def _held(partial: Path, environment: str) -> Iterator[dict[tuple[str, str], tup
     left = sorted(each for each in partial.parent.iterdir() if pattern.fullmatch(each.name))
     descriptor = next((found for each in reversed(left) if (found := _taken_over(each, partial)) is not None), None)
     if descriptor is None:
-        partial.mkdir(mode=0o700)
+        try:
+            partial.mkdir(mode=0o700)
+        except FileExistsError:
+            raise Failure(BUSY, "another dump writes here", where=str(partial), hint="wait until it has ended") from None
         (partial / "data").mkdir(mode=0o700)
         descriptor = _locked(partial)
     try:
@@ -80,9 +83,14 @@ def _taken_over(left: Path, partial: Path) -> int | None:
     """The lock of a folder that an earlier dump left, under its new name; None if that dump is still at work."""
     try:
         descriptor = _locked(left)
-    except BlockingIOError:
+    except (BlockingIOError, FileNotFoundError):  # at work, or gone just now
         return None
-    os.rename(left, partial)
+    try:
+        os.rename(left, partial)
+    except FileNotFoundError:
+        os.close(descriptor)
+        return None
+    (partial / FILE).unlink(missing_ok=True)  # all of it was written, but for its name
     (partial / "data").mkdir(mode=0o700, exist_ok=True)
     return descriptor
 
@@ -101,6 +109,7 @@ def _journal(folder: Path) -> dict[tuple[str, str], tuple[Artifact, Table]]:
     """The tables that are written down as finished and whose files are as they were; a last line without an end was never finished."""
     found: dict[tuple[str, str], tuple[Artifact, Table]] = {}
     path = folder / JOURNAL
+    _end_line(path)
     for line in path.read_bytes().split(b"\n")[:-1] if path.exists() else ():
         with contextlib.suppress(ValueError):
             content = json.loads(line)
@@ -190,6 +199,13 @@ def _extend(path: Path, line: dict[str, Any]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _end_line(path: Path) -> None:
+    """A line that was cut off gets its end, or the next one would be lost with it."""
+    if path.exists() and not path.read_bytes().endswith(b"\n"):
+        with path.open("ab") as file:
+            file.write(b"\n")
 
 
 def _put(path: Path, content: bytes) -> None:

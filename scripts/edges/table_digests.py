@@ -20,6 +20,8 @@ _SETTINGS = (
     ("idle_in_transaction_session_timeout", "0"), ("min_parallel_table_scan_size", "0"), ("parallel_setup_cost", "0"),
     ("parallel_tuple_cost", "0"),
 )  # fmt: skip
+# Longer than what an application locks a table for; a dump or transfer that waits on sees nothing, and nobody learns whom it waits for.
+LOCK_SECONDS = 30
 _STATEMENTS = {ALGORITHM: "digest_table", FAST_ALGORITHM: "digest_table_fast"}
 
 
@@ -54,8 +56,8 @@ class Found:
 
 
 def settle(session: Any) -> None:
-    """Fix the settings that digests depend on."""
-    for name, value in _SETTINGS:
+    """Fix the settings that digests depend on; no statement waits for a lock longer than LOCK_SECONDS."""
+    for name, value in (*_SETTINGS, ("lock_timeout", f"{LOCK_SECONDS}s")):
         session.execute("SELECT set_config(%s, %s, false)", (name, value))
 
 

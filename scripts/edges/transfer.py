@@ -11,13 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.domain.manifest import Table
-from scripts.edges import transfer_indexes
+from scripts.edges import index_records, transfer_indexes
 from scripts.edges.exits import BAD, REFUSED, Failure
 from scripts.edges.index_builds import Progress, Room
 from scripts.edges.origin import Item, Origin, Reader
 from scripts.edges.phases import Phases
+from scripts.edges.postgres import told
 from scripts.edges.side_by_side_tables import side_by_side
 from scripts.edges.transfer_target import Target, algorithm_for, fingerprint, is_copied, refuse_others
+
+_BRIDGES = "bridges"
+# What this transfer notes of its own builds, beside the rows that came: no reason to begin anew.
+_BUILDS = tuple(index_records.TABLE.split("."))
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,10 @@ class Transfer:
         """The rows, proved equal to the origin's."""
         steps = self._begun()
         self._target.learn()
-        equal = self._still_equal(steps)
-        if "constraints" in steps and len(equal) < len(self._origin.items):
-            # Keys are there already, and rows under them would come in the wrong order.
+        gone = [item for item in self._origin.items if item.key not in self._target.found]
+        equal = [] if gone else self._still_equal(steps)
+        if gone or ("constraints" in steps and len(equal) < len(self._origin.items)):
+            # Keys are there already, and rows under them would come in the wrong order; or somebody has dropped a table.
             self._target.wipe()
             steps, equal = self._new(), []
             self._target.learn()
@@ -109,15 +115,23 @@ class Transfer:
     def indexes(self) -> None:
         """The vector indexes; with a bridge, one that answers sooner before each."""
         wanted = self._origin.schema.vector_indexes
-        bridges = self._bridged(wanted) if self._wishes.bridge else {}
+        tell = lambda progress: self._watching.on_build("an earlier build", progress)  # noqa: E731
+        with told("vector indexes"):
+            transfer_indexes.join_builds(self._target.session, wanted, tell)
+            if _BRIDGES in (self._target.begun() or {}):
+                transfer_indexes.drop_bridges(self._target.session, wanted)
+            bridges = self._bridged(wanted) if self._wishes.bridge else {}
+            self._index(wanted, bridges)
+
+    def _index(self, wanted: tuple[Any, ...], bridges: dict[str, transfer_indexes.Bridge]) -> None:
         with self._phases.phase("indexes") as done:
             for index in wanted:
                 beside = bridges.get(index.name)
                 if self._built(index, beside):
                     self.result.built.append(index.name)
                 self._watching.on_moment(f"index {index.name}")
-            if bridges:
-                transfer_indexes.set_probes(self._target.session, ())
+            if self._wishes.bridge:
+                transfer_indexes.drop_bridges(self._target.session, wanted)
             done(f"{len(self.result.built)} vector indexes built, {len(wanted) - len(self.result.built)} were there")
 
     def end(self) -> None:
@@ -162,7 +176,8 @@ class Transfer:
             compared = side_by_side(self._origin, candidates, self._compare, self._wishes.jobs)
             equal = []
             for item, (there, here) in zip(candidates, compared, strict=True):
-                if (there.rows, there.digest) == (here.rows, here.digest):
+                noted = item.key == _BUILDS and "constraints" in steps
+                if noted or (there.rows, there.digest) == (here.rows, here.digest):
                     equal.append(item)
                     self.result.tables.append(there)
                     self._watching.on_bytes(item, item.size)
@@ -199,6 +214,7 @@ class Transfer:
             return reader.digest(item), here.result()
 
     def _bridged(self, wanted: Iterable[Any]) -> dict[str, transfer_indexes.Bridge]:
+        self._target.note(_BRIDGES)
         with self._phases.phase("bridge") as done:
             made = {index.name: bridge for index in wanted if (bridge := self._bridge(index)) is not None}
             transfer_indexes.set_probes(self._target.session, made.values())

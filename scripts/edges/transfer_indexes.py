@@ -5,6 +5,7 @@ With a bridge, an IVFFlat index answers first, is as good as its probes, and goe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ _DISTANCES: dict[str, Any] = {"cosine_ops": "cosine", "l2_ops": "l2", "ip_ops": 
 _DEFAULTS = {"hnsw": {"m": 16, "ef_construction": 64}, "ivfflat": {"lists": 100}}
 # Measured on clustered embeddings: six probes of 25 lists found .993 of the ten nearest; the square root is less below 36 lists.
 _LEAST_PROBES = 6
+# Waits until whoever builds an index on a table has committed, and lets go at once.
+_AWAIT = "LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE"
 _COUNT = "SELECT count(*) FROM ONLY {} WHERE {} IS NOT NULL"
 
 
@@ -60,7 +63,7 @@ def bridge(connection: Any, second: Callable[[], Any], index: VectorIndex, room:
     if action is None or index.method != "hnsw" or _state(connection, index):
         return None
     lists = vectors.recommended_lists(_rows(connection, index))
-    made = Bridge(f"{index.name[:48]}_bridge", min(lists, max(_LEAST_PROBES, vectors.probes_for(lists))))
+    made = Bridge(bridge_name(index), min(lists, max(_LEAST_PROBES, vectors.probes_for(lists))))
     _drop(connection, index.schema_name, made.name)
     first = BuildIndex(name=made.name, vector_set=action.vector_set, index=IvfFlat(kind="ivfflat", lists=lists), cast=action.cast)
     try:
@@ -68,6 +71,28 @@ def bridge(connection: Any, second: Callable[[], Any], index: VectorIndex, room:
     except TooFewRows:
         return None
     return made
+
+
+def bridge_name(index: VectorIndex) -> str:
+    """Its own for each index, and nobody else's: names may be long, and begin alike."""
+    return f"agentmem_{hashlib.sha256(f'{index.schema_name}.{index.name}'.encode()).hexdigest()[:12]}_bridge"
+
+
+def drop_bridges(connection: Any, indexes: Iterable[VectorIndex]) -> None:
+    """Drop the bridges that an earlier transfer left, and let new sessions search as before."""
+    for index in indexes:
+        _drop(connection, index.schema_name, bridge_name(index))
+    set_probes(connection, ())
+
+
+def join_builds(connection: Any, indexes: Iterable[VectorIndex], watch: Watch) -> None:
+    """Wait for builds on the same tables: the server goes on with that of a client that is gone, and it counts once it is there."""
+    for schema, table in sorted({(index.table_schema, index.table) for index in indexes}):
+        for (pid,) in connection.execute(postgres.statement("read_table_builds"), {"schema": schema, "table": table}).fetchall():
+            index_builds.join(connection, pid, watch)
+            with connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = 0")
+                connection.execute(sql.SQL(_AWAIT).format(sql.Identifier(schema, table)))
 
 
 def set_probes(connection: Any, bridges: Iterable[Bridge]) -> None:

@@ -7,6 +7,7 @@ whoever finds it knows that this database is not complete.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,14 +18,27 @@ from infra.domain.manifest import FAST_ALGORITHM, Sequence, Table
 from scripts.edges import table_digests
 from scripts.edges.exits import BUSY, REFUSED, Failure
 from scripts.edges.origin import Item, Origin, Reader
-from scripts.edges.postgres import statement, told
+from scripts.edges.postgres import APPLICATION, statement, told
 from scripts.edges.table_digests import Found
 
 ROOM = "agent_memory_transfer"
 # "agme", and the second of our locks (database_steps has the first).
 _LOCK = {"kind": 0x61676D65, "number": 2}
-# A transfer is proved before it counts, and begun anew if the server dies: its commits need not wait for the disk.
-_PACE = (("synchronous_commit", "off"),)
+# The session of a transfer that was killed a moment ago ends within this time, unless it is not dead.
+_LOCK_SECONDS, _LOCK_PAUSE_SECONDS = 5.0, 0.2
+# A transfer is proved before it counts, and begun anew if the server dies: its commits need not wait for the disk. A client that is
+# gone would leave its server process at work, with all its locks, in the way of the next run. Nothing that somebody has set against
+# slow queries ends a transfer. A server that does not know a setting goes without.
+_PACE = (
+    ("synchronous_commit", "off"), ("client_connection_check_interval", "1s"), ("statement_timeout", "0"), ("transaction_timeout", "0"),
+    ("idle_session_timeout", "0"), ("idle_in_transaction_session_timeout", "0"),
+)  # fmt: skip
+_SET = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s"
+# pg_dump's own preamble, which would wait for ever where we do not.
+_WAITS = b"SET lock_timeout = 0;\n"
+_END_BUILDS = """SELECT pg_terminate_backend(progress.pid) FROM pg_stat_progress_create_index AS progress
+JOIN pg_stat_activity AS activity ON activity.pid = progress.pid
+WHERE progress.datname = current_database() AND activity.usename = current_user AND activity.application_name = %s"""
 # psycopg hands each piece to libpq by itself; rows of a few bytes are gathered to so many first.
 _PIECE_BYTES = 1 << 16
 OnBytes = Callable[[Item, int], None]
@@ -44,33 +58,43 @@ class Target:
 
     def _opened(self) -> Any:
         session = self.connect()
-        for name, value in _PACE:
-            session.execute("SELECT set_config(%s, %s, false)", (name, value))
+        with told("the target"):
+            for name, value in (*_PACE, ("lock_timeout", f"{table_digests.LOCK_SECONDS}s")):
+                session.execute(_SET, (value, name))
         return session
 
     def lock(self) -> None:
         """Keep every other transfer from this database, for the life of the session. Raises Failure (BUSY)."""
-        if not self.session.execute(statement("try_lock"), _LOCK).fetchone()[0]:
-            holder = self.session.execute(statement("read_lock_holder"), _LOCK).fetchone()
-            who = f"process {holder[0]} of {holder[1]} from {holder[2]}" if holder else "somebody who has just gone"
-            raise Failure(BUSY, f"another transfer into this database is at work: {who}", hint="wait until it has ended")
+        end = time.monotonic() + _LOCK_SECONDS
+        with told("taking the lock of the target"):
+            while not self.session.execute(statement("try_lock"), _LOCK).fetchone()[0]:
+                if time.monotonic() > end:
+                    holder = self.session.execute(statement("read_lock_holder"), _LOCK).fetchone()
+                    who = f"process {holder[0]} of {holder[1]} from {holder[2]}" if holder else "somebody who has just gone"
+                    raise Failure(BUSY, f"another transfer into this database is at work: {who}", hint="wait until it has ended")
+                time.sleep(_LOCK_PAUSE_SECONDS)
 
     def foreign(self) -> tuple[str, ...]:
         """What stands in the database that is neither ours nor an extension's."""
-        return tuple(row[0] for row in self.session.execute(statement("read_foreign_tables")))
+        with told("reading the target"):
+            return tuple(row[0] for row in self.session.execute(statement("read_foreign_tables")))
 
     def offered(self) -> dict[str, str]:
         """The extensions that the server has, each with the version that it makes."""
-        return dict(self.session.execute("SELECT name, default_version FROM pg_available_extensions").fetchall())
+        with told("reading the target"):
+            return dict(self.session.execute("SELECT name, default_version FROM pg_available_extensions").fetchall())
 
     def begun(self) -> dict[str, Any] | None:
         """What an earlier transfer that did not end noted, by step; None where there was none."""
-        if self.session.execute("SELECT to_regclass(%s) IS NULL", (f"{ROOM}.steps",)).fetchone()[0]:
-            return None
-        return dict(self.session.execute(f"SELECT step, facts FROM {ROOM}.steps").fetchall())
+        with told("reading the target"):
+            if self.session.execute("SELECT to_regclass(%s) IS NULL", (f"{ROOM}.steps",)).fetchone()[0]:
+                return None
+            return dict(self.session.execute(f"SELECT step, facts FROM {ROOM}.steps").fetchall())
 
     def wipe(self) -> None:
-        """Drop everything that no extension brought, in one transaction."""
+        """Drop everything that no extension brought, in one transaction. Index builds of a client that is gone end first."""
+        with told("emptying the target"):
+            self.session.execute(_END_BUILDS, (APPLICATION,))
         with told("emptying the target"), self.session.transaction():
             for kind, name, _ in self.session.execute(statement("read_removable")).fetchall():
                 self.session.execute(sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(kind), sql.SQL(name)))
@@ -88,7 +112,7 @@ class Target:
             session.execute(f"CREATE SCHEMA {ROOM}")
             session.execute(f"CREATE TABLE {ROOM}.steps (step text PRIMARY KEY, facts jsonb NOT NULL)")
             note(session, "origin", {"title": origin.title, "schema": fingerprint(origin)})
-            session.execute(origin.schema.before)
+            session.execute(origin.schema.before.replace(_WAITS, b""))
 
     def learn(self) -> None:
         """Read the tables that are there now."""
@@ -99,7 +123,7 @@ class Target:
     def copy(self, reader: Reader, item: Item, on_bytes: OnBytes) -> None:
         """The rows of a table, all of them or none, in place of those that are there."""
         into = sql.SQL("COPY {} FROM STDIN (FORMAT {})").format(item.as_copied, item.as_written)
-        with told(item.title), self._opened() as session:
+        with told(f"writing {item.title}"), self._opened() as session:
             table_digests.settle(session)
             with session.transaction():
                 session.execute(sql.SQL("TRUNCATE ONLY {}").format(item.identifier))
@@ -125,7 +149,13 @@ class Target:
 
     def forget(self, item: Item) -> None:
         """A table that was copied earlier has to be copied again."""
-        self.session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (_step(item),))
+        with told("the target's notes"):
+            self.session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (_step(item),))
+
+    def note(self, step: str) -> None:
+        """Write down a step that is no transaction of its own."""
+        with told("the target's notes"):
+            note(self.session, step, {})
 
     def set_sequences(self, sequences: tuple[Sequence, ...]) -> None:
         """Every sequence goes on where that of the source is."""
@@ -139,7 +169,7 @@ class Target:
         """Keys, constraints, ordinary indexes, triggers, in one transaction with its note."""
         with told("keys and constraints"), self._opened() as session, session.transaction():
             session.execute("SELECT set_config('maintenance_work_mem', %s, true)", (f"{memory_kib}kB",))
-            session.execute(origin.schema.after)
+            session.execute(origin.schema.after.replace(_WAITS, b""))
             note(session, "constraints", {})
 
     def settle(self) -> None:
@@ -151,8 +181,9 @@ class Target:
             session.execute("ANALYZE")
 
     def end(self) -> None:
-        """The database is complete."""
-        with told("the last step"):
+        """The database is complete, and everything in it is on the disk when this returns."""
+        with told("the last step"), self.session.transaction():
+            self.session.execute("SET LOCAL synchronous_commit = on")
             self.session.execute(f"DROP SCHEMA IF EXISTS {ROOM} CASCADE")
 
 
@@ -168,8 +199,9 @@ def is_copied(steps: dict[str, Any], item: Item) -> bool:
 
 
 def fingerprint(origin: Origin) -> str:
-    """What tells one schema from another."""
-    return hashlib.sha256(origin.schema.before + b"\0" + origin.schema.after).hexdigest()
+    """What tells one schema from another, vector indexes included, whatever their order."""
+    indexes = "\0".join(sorted(index.definition for index in origin.schema.vector_indexes)).encode()
+    return hashlib.sha256(b"\0".join((origin.schema.before, origin.schema.after, indexes))).hexdigest()
 
 
 def algorithm_for(source_version: int, target_version: int) -> str | None:

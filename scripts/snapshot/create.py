@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from infra.domain.environment import Environment
 from infra.domain.ledger import Kind, Record
 from infra.domain.rules import copies as rules
 from scripts.edges import arm, backups, screen
+from scripts.edges.clock import utc_now
 from scripts.edges.exits import BAD, BUSY, GOOD, REFUSED, UNREACHABLE, USAGE, Exit, Failure
 from scripts.edges.ledger_file import LedgerFile
 from scripts.edges.phases import Phases
@@ -27,11 +28,6 @@ SAME_WISH = timedelta(hours=1)
 # A reason is a line in a ledger, not a document.
 REASON_LENGTH = 200
 Watch = Callable[[str], None]
-
-
-def utc_now() -> datetime:
-    """This moment."""
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -77,7 +73,7 @@ def create(
     reason = " ".join(reason.split())[:REASON_LENGTH]
     if not reason:
         raise Failure(USAGE, "the reason is empty", hint='--reason "before migration 0042"')
-    _refuse_what_does_not_fit(environment, now())
+    _refuse_what_does_not_fit(environment)
     shelf = backups.Backups(
         connect(), names.resource_group(environment), environment.server.name, lambda fact: screen.talk(f"waits: {fact}")
     )
@@ -87,19 +83,23 @@ def create(
         screen.say(f"snapshot {environment.name} · {names.server_host(environment)} · {Form.ON_DEMAND}")
     if dry_run:
         _plan(run, prune_oldest)
-        return _end(run, as_json)
-    with run.ledger.alone_with(run.server):
-        if not _finished_earlier(run):
-            _take_new(run, prune_oldest)
+    else:
+        take(run, prune_oldest)
     return _end(run, as_json)
 
 
-def _refuse_what_does_not_fit(environment: Environment, at: datetime) -> None:
+def take(run: Making, prune_oldest: bool = False) -> None:
+    """The copy, without a word on stdout but for those of the run's phases; `run.code` and `run.says` tell how it went. Raises Failure."""
+    with run.ledger.alone_with(run.server):
+        if not _finished_earlier(run):
+            _take_new(run, prune_oldest)
+
+
+def _refuse_what_does_not_fit(environment: Environment) -> None:
     fits = copies.choice(environment)
     if fits.form is not Form.ON_DEMAND:
-        command = copies.dump_command(environment, copies.copy_name(environment.name, "dump", at))
-        says = f"{fits.why}; its copy is a verified {fits.form}, which agentmem cannot prove yet"
-        raise Failure(REFUSED, says, where=environment.server.name, hint=f"by hand, unverified: {command}")
+        hint = f"agentmem dump --stack {environment.name} --to FOLDER --restore"
+        raise Failure(REFUSED, f"{fits.why}; its copy is a verified {fits.form}", where=environment.server.name, hint=hint)
 
 
 def _plan(run: Making, prune_oldest: bool) -> None:

@@ -12,13 +12,9 @@ from infra.domain.copies import Copy, Form, Listed
 from infra.domain.environment import Environment
 from infra.domain.rules.copies import MOST_ON_DEMAND
 from scripts.edges import arm, backups, screen
+from scripts.edges.clock import utc_now
 from scripts.edges.exits import GOOD
 from scripts.edges.ledger_file import LedgerFile
-
-
-def utc_now() -> datetime:
-    """This moment."""
-    return datetime.now(UTC)
 
 
 def listing(
@@ -33,7 +29,7 @@ def listing(
     ledger = LedgerFile(folder)
     known = ledger.read().records
     shelf = backups.Backups(connect(), names.resource_group(environment), environment.server.name).look()
-    mine = {copy.name: copy for copy in copies.copies_of(known, environment.name, shelf.facts.id)}
+    mine = {copy.name: copy for copy in copies.copies_of(known, environment.name, shelf.facts.id, environment.server.name)}
     at = now()
     rows = [_of_azure(each, mine.get(each.name), at) for each in shelf.backups]
     listed = {each.name for each in shelf.backups}

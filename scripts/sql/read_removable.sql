@@ -1,4 +1,5 @@
 -- Everything in a database that no extension brought: kind and quoted name as DROP wants them. Schemas first, public's content after.
+-- The columns of a partition key depend on their own table, hence objsubid: it is the whole table that has to depend on something.
 WITH extended AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
 holding AS (
   SELECT c.relnamespace AS room FROM extended JOIN pg_class AS c ON classid = 'pg_class'::regclass AND c.oid = objid
@@ -14,7 +15,8 @@ SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 
 FROM pg_class JOIN rooms ON rooms.oid = relnamespace AND kept
 WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT relispartition AND relpersistence <> 't'
   AND NOT EXISTS (SELECT FROM extended WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid)
-  AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = pg_class.oid AND d.deptype IN ('i', 'a'))
+  AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = pg_class.oid
+                  AND d.objsubid = 0 AND d.deptype IN ('i', 'a'))
 UNION ALL
 SELECT CASE prokind WHEN 'a' THEN 'AGGREGATE' WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
        format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(pg_proc.oid)), 2

@@ -134,6 +134,7 @@ GROUP = Room(
         "scripts/template_command.py",
         "scripts/review_commands.py",
         "scripts/dump_commands.py",
+        "scripts/promote_command.py",
         "scripts/options.py",
     ),
     ours=("infra.domain", "scripts"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from scripts.edges import postgres
+from scripts.dump import Wanted, dump
+from scripts.edges import postgres, stack_file
+from scripts.edges.ledger_file import LedgerFile
 from scripts.local_azure.postgres import Cluster
 from scripts.verify import Server
 from tests.live.conftest import PASSWORD, Database, new_database
@@ -58,6 +61,18 @@ CREATE SEQUENCE unused; CREATE SEQUENCE "Used Up"; SELECT setval('"Used Up"', 41
 def connect(database: Database) -> Any:
     """A session as the verbs open them."""
     return postgres.connect(database.dsn(), password=PASSWORD)
+
+
+def taken(database: Database, to: Path, stack: str = "dev", **wish: Any) -> int:
+    """`agentmem dump` of a database as that of an environment; its exit code. The ledger is in the folder beside `to`."""
+    environment = stack_file.read(stack, Path(__file__).parents[2])
+    opened = wish.pop("opened", lambda: connect(database))
+    return dump(Wanted(environment=environment, to=str(to), work=to / "work", **wish), opened, ledger_of(to))
+
+
+def ledger_of(to: Path) -> LedgerFile:
+    """The ledger of the copies in a folder."""
+    return LedgerFile(to.with_name(f"{to.name}-ledger"))
 
 
 def server_of(cluster: Cluster, kept: list[Database] | None = None) -> Server:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 import zstandard
 
+from infra.domain import copies, retention
+from infra.domain.ledger import Kind
 from infra.domain.manifest import differences
-from scripts import dump as verb
-from scripts.edges import dump_files, dumping, postgres
+from scripts.edges import dump_files, dumping, dumps_there, postgres, stack_file
 from scripts.edges.exits import BAD, GOOD, REFUSED, USAGE, Failure
 from scripts.edges.origin import Item
 from scripts.edges.table_digests import digests
 from scripts.local_azure.postgres import Cluster
-from scripts.verify import verify
+from scripts.verify import prove, verify
 from tests.live.conftest import PASSWORD, Database, new_database
-from tests.live.hard_to_copy import SCHEMA, connect
+from tests.live.hard_to_copy import SCHEMA, connect, ledger_of, server_of, taken
 
 SEED = 20260607
 
@@ -36,7 +39,7 @@ def filled(database: Database) -> Database:
 
 def dumped(database: Database, to: Path) -> Path:
     """The folder of a new copy."""
-    assert verb.dump("dev", lambda: connect(database), to) == GOOD
+    assert taken(database, to) == GOOD
     (folder,) = to.iterdir()
     return folder
 
@@ -154,7 +157,7 @@ def test_a_table_that_the_login_may_not_read_leaves_nothing_behind(filled: Datab
 
 
 def test_the_plan_writes_nothing(filled: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verb.dump("dev", lambda: connect(filled), tmp_path, dry_run=True) == GOOD
+    assert taken(filled, tmp_path, dry_run=True) == GOOD
     assert "public.facts" in capsys.readouterr().out and list(tmp_path.iterdir()) == []
 
 
@@ -175,5 +178,33 @@ dumping.write(lambda: postgres.connect({filled.dsn()!r}, password=os.environ["PG
 
 def test_a_wrong_password_is_told_before_anything_is_written(filled: Database, tmp_path: Path) -> None:
     with pytest.raises(Failure) as raised:
-        verb.dump("dev", lambda: postgres.connect(filled.dsn(), password="wrong"), tmp_path)
+        taken(filled, tmp_path, opened=lambda: postgres.connect(filled.dsn(), password="wrong"))
     assert raised.value.code is REFUSED and list(tmp_path.iterdir()) == []
+
+
+def test_the_ledger_knows_it_and_its_proof(filled: Database, tmp_path: Path, cluster: Cluster) -> None:
+    to = tmp_path / "copies"
+    proof = functools.partial(prove, server_of(cluster))
+    assert taken(filled, to, prove=proof, reason="before 0042") == GOOD
+    (folder,) = [each for each in to.iterdir() if each.name != "work"]
+    (copy,) = copies.copies_of(ledger_of(to).read().records, "dev", stack_file.read("dev", Path(__file__).parents[2]).server.name)
+    assert (copy.name, copy.form, copy.verified, copy.reason) == (folder.name, "logical dump", True, "before 0042")
+    assert dumps_there.found([copy]) == {folder.name}
+    (folder / "manifest.json").write_bytes(b"")
+    assert dumps_there.found([copy]) == set()
+
+
+def test_copies_beyond_the_contract_go_and_are_noted(filled: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    to = tmp_path / "copies"
+    years = [datetime(2000 + year, 1, 1, tzinfo=UTC) for year in range(30)]
+    for at in years:
+        old = to / retention.copy_name("dev", at)
+        old.mkdir(parents=True)
+        (old / "manifest.json").touch()
+    assert taken(filled, to, prune=True) == GOOD
+    kept = stack_file.read("dev", Path(__file__).parents[2]).backup.portable_copies
+    stays = max(kept.weekly, kept.monthly)
+    assert len([each for each in to.iterdir() if each.name != "work"]) == stays
+    removed = [record.copy for record in ledger_of(to).read().records if record.kind is Kind.REMOVED]
+    assert removed == [retention.copy_name("dev", at) for at in years[: 31 - stays]]
+    assert "deleted, as the contract keeps no more" in capsys.readouterr().out

@@ -54,7 +54,8 @@ def test_an_environment_is_rehearsed_from_file_to_answers(project: Path, stack: 
     document = json.loads(done.stdout)
     assert document["schema"] == "agentmem/rehearse/1"
     assert document["engine"] == "capture"
-    assert [phase["name"] for phase in document["phases"]] == ["check", "preview", "create", "post-provision", "load", "indexes", "search"]
+    names = ["check", "preview", "create", "post-provision", "load", "indexes", "search", "snapshot", "promotion"]
+    assert [phase["name"] for phase in document["phases"]] == names
     assert {phase["verdict"] for phase in document["phases"]} == {"ok"}
     assert len(document["searches"]) == 2
     for search in document["searches"]:

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from infra.domain.manifest import encode
-from scripts import dump as verb
 from scripts.edges import dump_files, transfer_target
 from scripts.edges.exits import BAD, GOOD
 from scripts.local_azure.postgres import Cluster
 from scripts.proof_server import proof_server
 from scripts.verify import verify
 from tests.live.conftest import Database
-from tests.live.hard_to_copy import SCHEMA, connect, server_of
+from tests.live.hard_to_copy import SCHEMA, server_of, taken
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def copy(database: Database, tmp_path: Path) -> Path:
     """A copy of everything that is hard to copy."""
     with database.session() as session:
         session.execute(SCHEMA.encode())
-    assert verb.dump("dev", lambda: connect(database), tmp_path) == GOOD
+    assert taken(database, tmp_path) == GOOD
     (folder,) = tmp_path.iterdir()
     return folder
 

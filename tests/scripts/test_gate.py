@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from infra.domain import copies
 from infra.domain.environment import Environment
 from infra.domain.ledger import Kind, Record
 from scripts.edges.exits import GOOD, REFUSED, USAGE, Failure
@@ -18,7 +20,7 @@ from scripts.edges.ledger_file import LedgerFile
 from scripts.gate import gate
 from scripts.local_azure.serve import LocalAzure
 from scripts.snapshot.create import create
-from tests.scripts.backed_up import emptied, on_demand, records, restorable, take, with_server
+from tests.scripts.backed_up import emptied, on_demand, records, take, with_restorable_server, with_server
 
 MIGRATION = "0042_add_facts"
 SEED = 20261121
@@ -27,10 +29,7 @@ SEED = 20261121
 @pytest.fixture(scope="module")
 def made(azure: LocalAzure, root: Path) -> tuple[Environment, str]:
     """The shipped uat with its server."""
-    found = with_server(azure, root, "uat", "zepmem-gated")
-    with azure.as_environment():
-        restorable(found[0])
-    return found
+    return with_restorable_server(azure, root, "uat", "zepmem-gated")
 
 
 @pytest.fixture
@@ -38,11 +37,6 @@ def uat(at_azure: LocalAzure, made: tuple[Environment, str]) -> Iterator[Environ
     """The same, without on-demand backups."""
     emptied(made[0])
     yield made[0]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger"
 
 
 @pytest.fixture
@@ -127,18 +121,22 @@ def test_a_refusal_is_a_document_too(uat: Environment, ledger: Path, capsys: pyt
 
 
 def test_a_verified_logical_dump_lets_a_burstable_server_through(
-    azure: LocalAzure, at_azure: LocalAzure, root: Path, ledger: Path, capsys: pytest.CaptureFixture[str]
+    azure: LocalAzure, at_azure: LocalAzure, root: Path, ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dev, server = with_server(azure, root, "dev", "zepmem-small")
-    assert "agentmem cannot prove yet" in refusal(dev, ledger).hint
+    assert "a logical dump, restored once to prove it" in refusal(dev, ledger).hint
     now = datetime.now(UTC)
-    facts = {"form": "logical dump", "completed": now.isoformat(), "reason": "monthly"}
+    (tmp_path / "dev-monthly").mkdir()
+    (tmp_path / "dev-monthly/manifest.json").write_bytes(b"as it was noted")
+    facts = copies.logical_facts(now.isoformat(), "monthly", str(tmp_path), hashlib.sha256(b"as it was noted").hexdigest())
     about: dict[str, Any] = {"at": now, "stack": "dev", "server": server, "copy": "dev-monthly"}
     LedgerFile(ledger).append([Record(kind=Kind.COPY, facts=facts, **about)])
     assert "never verified" in refusal(dev, ledger).fact
     LedgerFile(ledger).append([Record(kind=Kind.PROOF, facts={"verdict": "ok", "evidence": "restored"}, **about)])
     assert run(dev, ledger) == GOOD
     assert "dev-monthly (logical dump)" in capsys.readouterr().out
+    (tmp_path / "dev-monthly/manifest.json").write_bytes(b"as somebody left it")
+    assert "there is no verified copy" in refusal(dev, ledger).fact
 
 
 @pytest.mark.parametrize("name", ["copies.jsonl", "copies.head"])

@@ -17,7 +17,7 @@ from scripts.edges.ledger_file import LedgerFile
 from scripts.local_azure.serve import LocalAzure
 from scripts.snapshot.listing import listing
 from scripts.snapshot.prune import prune
-from tests.scripts.backed_up import create_resource, emptied, on_demand, records, refusal, restorable, run, take, with_server
+from tests.scripts.backed_up import create_resource, emptied, on_demand, records, refusal, run, take, with_restorable_server, with_server
 
 NOW = datetime.now(UTC)
 REASON = "before 0042"
@@ -26,10 +26,7 @@ REASON = "before 0042"
 @pytest.fixture(scope="module")
 def made(azure: LocalAzure, root: Path) -> tuple[Environment, str]:
     """The shipped prod with its server."""
-    found = with_server(azure, root, "prod", "zepmem-copied")
-    with azure.as_environment():
-        restorable(found[0])
-    return found
+    return with_restorable_server(azure, root, "prod", "zepmem-copied")
 
 
 @pytest.fixture
@@ -37,11 +34,6 @@ def prod(at_azure: LocalAzure, made: tuple[Environment, str]) -> Iterator[Enviro
     """The same, without on-demand backups."""
     emptied(made[0])
     yield made[0]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger"
 
 
 def seven(environment: Environment) -> list[str]:
@@ -122,7 +114,7 @@ def test_burstable_is_told_what_its_copy_would_be(at_azure: LocalAzure, root: Pa
     from scripts.edges.stack_file import read
 
     found = refusal(read("dev", root), ledger)
-    assert (found.code, found.hint.startswith("by hand, unverified: pg_dump -Fd")) == (REFUSED, True)
+    assert (found.code, found.hint) == (REFUSED, "agentmem dump --stack dev --to FOLDER --restore")
     assert "no on-demand backup on Burstable" in found.fact and "verified logical dump" in found.fact
 
 

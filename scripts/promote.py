@@ -1,0 +1,260 @@
+"""`agentmem promote`: fills one environment's database from another's, or from a portable copy, and proves that it is the same."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from infra.domain import names, promotion, restore_parameters, sizing
+from infra.domain.environment import Environment
+from infra.domain.ledger import Kind, Record
+from infra.domain.problem import Verdict
+from infra.domain.promotion import Policy
+from scripts.edges import copy_origin, promotion_facts, promotion_proof, screen, transfer, transfer_bar, vector_facts
+from scripts.edges.clock import utc_now
+from scripts.edges.exits import BAD, GOOD, REFUSED, USAGE, Exit, Failure
+from scripts.edges.index_builds import Room
+from scripts.edges.ledger_blob import AnyLedger
+from scripts.edges.origin import LiveOrigin, Selected, live
+from scripts.edges.phases import Phases
+from scripts.edges.transfer_target import Target
+
+Origin = LiveOrigin | copy_origin.CopyOrigin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journey:
+    """What is asked for. `source` is the environment that rows come from, also those of a `copy`, a folder.
+
+    `unmasked` is the reason why real data may go down as it is; `replace` the name of the target's server, whose content goes.
+    """
+
+    source: str
+    target: Environment
+    copy: Path | None = None
+    rules: Path | None = None
+    unmasked: str | None = None
+    replace: str | None = None
+    policy: Policy = "at-least"
+    jobs: int = 2
+    bridge: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+
+
+@dataclass
+class Doors:
+    """The ways to the outside: sessions of both sides, the ledger, and how the target's parameters are raised meanwhile.
+
+    `where` is the target if it is not the declared server.
+    """
+
+    source: Callable[[], Any] | None
+    target: Callable[[], Any]
+    ledger: AnyLedger
+    where: str = ""
+    raised: Callable[[Environment], AbstractContextManager[None]] = lambda environment: nullcontext()
+    now: Callable[[], datetime] = utc_now
+
+
+@dataclass
+class Run:
+    """A promotion as it goes on."""
+
+    journey: Journey
+    doors: Doors
+    phases: Phases
+    masked: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
+    result: transfer.Result | None = None
+    code: Exit = GOOD
+    says: str = ""
+
+
+def promote(journey: Journey, doors: Doors) -> int:
+    """Returns GOOD, BAD where the proof fails, REFUSED where the preflight does; raises Failure, and Invalid for rules that do not fit."""
+    if not journey.as_json:
+        via = f" · copy {journey.copy.name}" if journey.copy else ""
+        screen.say(f"promote {journey.source} to {journey.target.name} · {doors.where or names.server_host(journey.target)}{via}")
+    return _end(bring(journey, doors, Phases(journey.as_json, journey.as_json)))
+
+
+def bring(journey: Journey, doors: Doors, phases: Phases) -> Run:
+    """The same without a word on stdout but for those of `phases`, which may be quiet."""
+    environment = journey.target
+    if journey.replace is not None and journey.replace != environment.server.name:
+        hint = f"--replace {environment.server.name} empties the database {environment.database.name} first"
+        raise Failure(USAGE, f"{journey.replace} is not the name of the target's server", hint=hint)
+    run = Run(journey, doors, phases)
+    with _origin(run) as origin:
+        target = Target(doors.target)
+        try:
+            target.lock()
+            run.code = _promote(run, origin, target)
+        finally:
+            target.close()
+    return run
+
+
+@contextmanager
+def _origin(run: Run) -> Iterator[Origin]:
+    journey = run.journey
+    if journey.copy is not None:
+        if journey.rules is not None:
+            says = "rules choose rows in a database; a copy travels as it is"
+            raise Failure(USAGE, says, where=str(journey.rules), hint="restore the copy into a database of its own, and promote from there")
+        with run.phases.phase("copy") as done:
+            origin = copy_origin.opened(journey.copy)
+            done(f"{origin.manifest.id} is whole, taken {origin.manifest.created_at}")
+        if origin.manifest.environment != journey.source:
+            says = f"is a copy of {origin.manifest.environment}, not of {journey.source}"
+            raise Failure(USAGE, says, where=str(journey.copy), hint=f"--from {origin.manifest.environment}")
+        yield origin
+        return
+    assert run.doors.source is not None
+    with live(run.doors.source) as origin_of_server:
+        if journey.rules is not None:
+            with run.phases.phase("rules") as done:
+                done(_narrow(run, origin_of_server, journey.rules))
+        yield origin_of_server
+
+
+def _narrow(run: Run, origin: LiveOrigin, path: Path) -> str:
+    """Lays the rules over what travels. Raises Invalid for rules that do not fit the tables."""
+    from infra.domain import travel_plan
+    from infra.domain.problem import Invalid
+    from scripts.edges import rules_file, travelling
+
+    found = rules_file.read(path)
+    try:
+        plan = travel_plan.plan(found.rules, travelling.shapes(origin.session), run.journey.target.vector_sets)
+    except Invalid as invalid:
+        raise Invalid(found.located(invalid.problems)) from None
+    for warning in found.located(plan.warnings):
+        screen.talk(f"note: {warning}")
+    salt = secrets.token_urlsafe(32)
+    origin.prepare = lambda session: travelling.keep_salt(session, salt)
+    origin.prepare(origin.session)
+    narrowed = [each for each in plan.selections if not each.untouched]
+    travelling.try_out(origin.session, narrowed)
+    origin.selected = {
+        (each.table.schema, each.table.name): Selected(travelling.columns(each), travelling.where(each)) for each in narrowed
+    }
+    run.masked = found.rules.masked
+    columns, filtered = sum(len(each.masked) for each in narrowed), sum(bool(each.filter) for each in narrowed)
+    return f"{columns} columns masked, {filtered} of {len(plan.selections)} tables filtered"
+
+
+def _promote(run: Run, origin: Origin, target: Target) -> Exit:
+    journey, environment = run.journey, run.journey.target
+    with run.phases.phase("preflight") as done:
+        judged = promotion_facts.judge(origin, target, environment, journey.policy)
+        way = promotion.way_down(journey.source, environment.name, run.masked, journey.unmasked)
+        occupied = _occupied(run, target)
+        run.verdicts = [way, *judged.verdicts, *occupied]
+        refused = [verdict for verdict in run.verdicts if not verdict.ok]
+        done(f"{len(run.verdicts) - len(refused)} of {len(run.verdicts)} good", not refused)
+    _show(run)
+    if refused:
+        run.says = f"refused, nothing was changed: {'; '.join(verdict.reason for verdict in refused)}"
+        return REFUSED
+    if journey.dry_run:
+        run.says = f"{len(origin.items)} tables and {len(origin.schema.vector_indexes)} vector indexes would travel; nothing was changed"
+        return GOOD
+    if isinstance(origin, LiveOrigin):
+        transfer.choose_algorithm(origin, target)
+    with run.doors.raised(environment), transfer_bar.watching(origin.items, run.phases.events) as watching:
+        run.result = transfer.Transfer(origin, target, _wishes(run, judged.extensions), run.phases, watching).run()
+    wrong = _proved(run, origin, target)
+    _record(run, origin, wrong)
+    run.says = wrong[0].reason if wrong else _good(run, origin)
+    return BAD if wrong else GOOD
+
+
+def _occupied(run: Run, target: Target) -> list[Verdict]:
+    """A target with something in it is refused unless its server was named; half of an earlier transfer is judged by the transfer."""
+    foreign = target.foreign()
+    if run.journey.replace is not None or target.begun() is not None or not foreign:
+        return []
+    more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+    says = f"the target is not empty: {', '.join(foreign[:3])}{more}; --replace {run.journey.target.server.name} drops everything in it"
+    return [Verdict(ok=False, reason=says, found=foreign)]
+
+
+def _wishes(run: Run, extensions: dict[str, str]) -> transfer.Wishes:
+    journey, environment = run.journey, run.journey.target
+    room = Room(sizing.build_memory_kib(environment), sizing.parallel_maintenance_workers(environment), 65_536)
+    return transfer.Wishes(
+        jobs=journey.jobs, room=room, bridge=journey.bridge, replace=journey.replace is not None, extensions=extensions,
+        otherwise=f"--replace {environment.server.name} drops everything in it and begins anew",
+    )  # fmt: skip
+
+
+def _proved(run: Run, origin: Origin, target: Target) -> list[Verdict]:
+    """What is wrong with the target, now that it is complete; empty if nothing is."""
+    with run.phases.phase("answers") as done:
+        narrowed = any(origin.is_narrowed(item) for item in origin.items)
+        queries = () if narrowed else vector_facts.columns(origin.session)[1] if isinstance(origin, LiveOrigin) else origin.manifest.queries
+        wrong = [*promotion_proof.answers(target.session, queries)]
+        says = "rules changed what a query finds: not compared" if narrowed else f"{len(queries)} exact answers are the origin's"
+        done(wrong[0].reason if wrong else says, not wrong)
+    with run.phases.phase("recall") as done:
+        floors = [*promotion_proof.floors(target.session, run.journey.target, origin.schema.vector_indexes)]
+        low = [verdict for verdict in floors if not verdict.ok]
+        done("; ".join(verdict.reason for verdict in low or floors) or "no declared vector set has an index here", not low)
+    return [*wrong, *low]
+
+
+def _record(run: Run, origin: Origin, wrong: list[Verdict]) -> None:
+    journey, result = run.journey, run.result
+    assert result is not None
+    facts = {
+        "from": journey.source, "to": journey.target.name, "tables": str(len(result.tables)), "rows": str(result.rows),
+        "masked": "yes" if run.masked else "no", "unmasked": journey.unmasked or "", "verdict": "failed" if wrong else "ok",
+        "evidence": wrong[0].reason if wrong else "rows, exact answers and recall",
+    }  # fmt: skip
+    about: dict[str, Any] = {"stack": journey.target.name, "server": journey.target.server.name, "copy": origin.title}
+    run.doors.ledger.append([Record(kind=Kind.PROMOTION, at=run.doors.now(), facts=facts, **about)])
+
+
+def _good(run: Run, origin: Origin) -> str:
+    result, journey = run.result, run.journey
+    assert result is not None
+    over = f", {result.taken_over} of them from an earlier try" if result.taken_over else ""
+    equal = "what the rules let travel" if journey.rules else journey.source
+    what = f"{len(result.tables)} tables{over}, {result.rows:,} rows, proved equal to {equal}"
+    return f"{what}; for rights and settings: agentmem post-provision --stack {journey.target.name}"
+
+
+def _show(run: Run) -> None:
+    if not run.phases.quiet:
+        for line in screen.table([("  ok" if verdict.ok else "  refused", verdict.reason) for verdict in run.verdicts]):
+            screen.say(line)
+
+
+def _end(run: Run) -> int:
+    if run.journey.as_json:
+        tables = run.result.tables if run.result else []
+        facts = {
+            "from": run.journey.source,
+            "to": run.journey.target.name,
+            "dry_run": run.journey.dry_run,
+            "preflight": [{"verdict": "ok" if each.ok else "refused", "reason": each.reason} for each in run.verdicts],
+            "tables": [{"table": f"{each.schema_name}.{each.name}", "rows": each.rows, "digest": each.digest} for each in tables],
+            "phases": [each.as_json() for each in run.phases.done],
+        }
+        verdict = {GOOD: "ok", BAD: "bad"}.get(run.code, "refused")
+        screen.document("promote", {**facts, "verdict": verdict, "reason": run.says})
+    else:
+        screen.say(run.says)
+    return int(run.code)
+
+
+def raises_for(environment: Environment) -> Callable[[Any], Any]:
+    """What is raised on the server of an environment while it is filled."""
+    return lambda present: restore_parameters.raises(environment, present)
