@@ -133,7 +133,11 @@ def _place(wanted: Wanted) -> str:
 def _prune(run: Run) -> tuple[str, ...]:
     """Delete what the contract does not keep; each is noted once it is gone."""
     environment, store = run.wanted.environment, open_store(run.wanted.to)
-    going = retention.going(store.names(environment.name), environment.name, environment.backup.portable_copies)
+    there = store.names(environment.name)
+    going = (
+        *retention.going(there, environment.name, environment.backup.portable_copies),
+        *retention.abandoned(store.unfinished(environment.name), there, environment.name),
+    )
     for name in going:
         store.delete(name)
         facts = {
