@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 
-NAMES = ("start", "capture", "preview", "post_provision", "engine", "indexes")
+NAMES = ("start", "capture", "preview", "post_provision", "engine", "indexes", "promotion")
 _COLUMNS = ("figure", "ours_s", "peer", "peer_s", "ratio", "ratio_min", "ratio_max", "pairs", "goal", "met")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 from benchmarks import servers
-from benchmarks.pairs import Row, in_turn
+from benchmarks.pairs import Row, in_turn, of_pairs
 from infra.domain import index_advice, vectors
 from infra.domain.environment import Hnsw, IvfFlat, VectorSet
 from infra.domain.index_advice import Machine, Shape
@@ -71,11 +71,11 @@ def _hnsw(figure: str, rows: int, dimensions: int, stored: str, pairs: int, goal
             return wall
 
         wall = in_turn(f"{name}, wall", ours, _DEFAULTS, peer, pairs=pairs, at_most=goals[0])
-        used = _of_pairs(f"{name}, CPU of the server", cpu["ours"], _DEFAULTS, cpu["peer"], goals[1])
+        used = of_pairs(f"{name}, CPU of the server", cpu["ours"], _DEFAULTS, cpu["peer"], goals[1])
         found = [wall, used, _ivfflat(cluster, vector_set, rows, median(seconds))]
         known = [floor for floor in floors if floor is not None]
         goal = _HALFVEC_FLOOR if stored == "halfvec" else _VECTOR_FLOOR
-        return found + ([_of_pairs(f"{name}, distance to the floor", seconds, "hnswlib, no database", known, goal)] if known else [])
+        return found + ([of_pairs(f"{name}, distance to the floor", seconds, "hnswlib, no database", known, goal)] if known else [])
 
 
 def _ivfflat(cluster: Cluster, vector_set: VectorSet, rows: int, hnsw_seconds: float) -> Row:
@@ -88,7 +88,7 @@ def _ivfflat(cluster: Cluster, vector_set: VectorSet, rows: int, hnsw_seconds: f
         fails = True
     seconds, _ = _timed(cluster, lambda: _build(cluster, vector_set, index))
     figure = f"IVFFlat {rows:,} x {vector_set.dimensions}, {index.lists} lists{', where the defaults error' if fails else ''}"
-    return _of_pairs(figure, [seconds], "our HNSW of the same rows", [hnsw_seconds], _IVFFLAT_SHARE)
+    return of_pairs(figure, [seconds], "our HNSW of the same rows", [hnsw_seconds], _IVFFLAT_SHARE)
 
 
 def _without_database(embeddings: Any) -> float | None:
@@ -129,7 +129,7 @@ def _estimate(rows: int, dimensions: int) -> Row:
         machine = Machine(build_bytes=_ALLOWED_KIB * 1024, workers=_workers(), rate=rate)
         estimated = index_advice.hnsw_seconds(shape, "vector", machine, fits=True)
         seconds, _ = _timed(cluster, lambda: _build(cluster, vector_set, vector_set.index))
-    row = _of_pairs(f"estimate for {rows:,} x {dimensions}", [estimated], "the build", [seconds], 1 + _TIME_WITHIN)
+    row = of_pairs(f"estimate for {rows:,} x {dimensions}", [estimated], "the build", [seconds], 1 + _TIME_WITHIN)
     return replace(row, goal=f"within {_TIME_WITHIN:.0%}", met=1 / (1 + _TIME_WITHIN) <= row.ratio <= 1 + _TIME_WITHIN)
 
 
@@ -181,15 +181,3 @@ def _timed(cluster: Cluster, work: Callable[[], object]) -> tuple[float, float]:
 
 def _workers() -> int:
     return max(0, (os.cpu_count() or 1) - 1)
-
-
-def _of_pairs(figure: str, ours: list[float], peer: str, theirs: list[float], at_most: float | None) -> Row:
-    pairs = iter(zip(ours, theirs, strict=True))
-    held: list[float] = []
-
-    def mine() -> float:
-        own, other = next(pairs)
-        held.append(other)
-        return own
-
-    return in_turn(figure, mine, peer, lambda: held[-1], pairs=len(ours), at_most=at_most and round(at_most, 3))

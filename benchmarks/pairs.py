@@ -37,17 +37,27 @@ def in_turn(figure: str, ours: Callable[[], float], peer: str, theirs: Callable[
     for number in range(1, pairs + 1):
         seconds.append((ours(), theirs()))
         print(f"{figure}: pair {number} of {pairs}: {seconds[-1][0]:.4g} s, {peer} {seconds[-1][1]:.4g} s", file=sys.stderr, flush=True)
-    ratios = [mine / other for mine, other in seconds]
+    return of_pairs(figure, [mine for mine, _ in seconds], peer, [other for _, other in seconds], at_most)
+
+
+def of_pairs(figure: str, ours: list[float], peer: str, theirs: list[float], at_most: float | None) -> Row:
+    """The row of what was measured beforehand, where one run gives several figures. One that is no time has its unit in its name."""
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     middle = median(ratios)
     return Row(
         figure=figure,
-        ours_s=round(median(mine for mine, _ in seconds), 4),
+        ours_s=round(median(ours), 4),
         peer=peer,
-        peer_s=round(median(other for _, other in seconds), 4),
-        ratio=round(middle, 2),
-        ratio_min=round(min(ratios), 2),
-        ratio_max=round(max(ratios), 2),
-        pairs=pairs,
-        goal="none" if at_most is None else f"ratio at most {at_most:g}",
+        peer_s=round(median(theirs), 4),
+        ratio=_short(middle),
+        ratio_min=_short(min(ratios)),
+        ratio_max=_short(max(ratios)),
+        pairs=len(ratios),
+        goal="none" if at_most is None else f"ratio at most {_short(at_most):g}",
         met=at_most is None or middle <= at_most,
     )
+
+
+def _short(ratio: float) -> float:
+    """Three figures."""
+    return float(f"{ratio:.3g}")

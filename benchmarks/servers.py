@@ -19,6 +19,7 @@ from scripts.local_azure.postgres import Binaries, Cluster
 _SETTINGS = {"max_wal_size": "2GB", "checkpoint_timeout": "30min"}
 _SHARED_BUFFERS = "2GB"
 _SEED = 20240101
+_DATABASE = "zep"
 _ADMINISTRATOR, _PASSWORD = "cogadmin", "Aa1-only-for-measuring"
 
 
@@ -35,17 +36,29 @@ def server(name: str = "zepmem-measured") -> Iterator[Cluster]:
             cluster.restart()
             cluster.apply({"azure.extensions": "vector"})
             cluster.create_administrator(_ADMINISTRATOR, _PASSWORD)
-            cluster.create_database("zep")
-            with open_on(cluster) as session:
-                session.execute("CREATE EXTENSION vector")
+            new_database(cluster)
             yield cluster
         finally:
             cluster.destroy()
 
 
+def new_database(cluster: Cluster) -> None:
+    """The database `zep` with pgvector and nothing else; whatever was in it is gone."""
+    cluster.drop_database(_DATABASE)
+    cluster.create_database(_DATABASE)
+    with open_on(cluster) as session:
+        session.execute("CREATE EXTENSION vector")
+
+
+def environment(cluster: Cluster) -> dict[str, str]:
+    """Where the database is and who logs in, as the programs of PostgreSQL read it."""
+    place = {"PGHOST": str(cluster.socket.parent), "PGPORT": "5432", "PGDATABASE": _DATABASE}
+    return {**place, "PGUSER": _ADMINISTRATOR, "PGPASSWORD": _PASSWORD}
+
+
 def open_on(cluster: Cluster) -> psycopg.Connection[Any]:
     """A session of the administrator, each statement its own transaction."""
-    where = f"host={cluster.socket.parent} port=5432 dbname=zep user={_ADMINISTRATOR}"
+    where = f"host={cluster.socket.parent} port=5432 dbname={_DATABASE} user={_ADMINISTRATOR}"
     return psycopg.connect(where, password=_PASSWORD, autocommit=True)
 
 
@@ -61,7 +74,7 @@ def fill(cluster: Cluster, vector_set: VectorSet, rows: int) -> Any:
 
 def settle(cluster: Cluster) -> None:
     """Write out what was changed, so that the next build does not pay for it."""
-    with cluster.connect("zep") as session:
+    with cluster.connect(_DATABASE) as session:
         session.execute("CHECKPOINT")
 
 

@@ -30,13 +30,15 @@ def promotion(environment: Environment, phases: Phases, password: str, folder: P
     """Fill a second database of the server from the first, as if it were another environment's. Raises Failure."""
     from scripts.edges.exits import GOOD
     from scripts.edges.ledger_file import LedgerFile
+    from scripts.edges.postgres import new_database
     from scripts.promote import Doors, Journey, bring
 
     with phases.phase("promotion") as done:
         other = next(stack for stack in STACKS if stack != environment.name)
         database = environment.database.model_copy(update={"name": f"{environment.database.name}_{other}"})
         target = environment.model_copy(update={"name": other, "database": database})
-        _create_database(environment, database.name, password)
+        with _sessions(environment, password)() as session:
+            new_database(session, database.name)
         doors = Doors(_sessions(environment, password), _sessions(target, password), LedgerFile(folder))
         journey = Journey(source=environment.name, target=target, unmasked="made-up memories of a rehearsal")
         run = bring(journey, doors, _quiet())
@@ -77,16 +79,6 @@ def _logical(environment: Environment, password: str, folder: Path) -> tuple[str
     run = Run(wanted, LedgerFile(folder), _quiet(), utc_now)
     manifest = take(run, _sessions(environment, password))
     return f"{sizes(manifest)}, {run.wrong[0] if run.wrong else 'restored once to prove it'}", not run.wrong
-
-
-def _create_database(environment: Environment, name: str, password: str) -> None:
-    from psycopg import sql
-
-    from scripts.edges.postgres import told
-
-    with told(f"database {name}"), _sessions(environment, password)() as session:
-        session.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
-        session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def _sessions(environment: Environment, password: str) -> Callable[[], Any]:

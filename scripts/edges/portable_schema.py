@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def pg_tools(major: int) -> Tools:
     raise Failure(REFUSED, f"there is no pg_dump that can read PostgreSQL {major}", hint=f"install the client of PostgreSQL {major}")
 
 
+@cache
 def _major_of(program: str) -> int:
     shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"\d+", shown)

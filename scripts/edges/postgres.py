@@ -108,6 +108,13 @@ def told(what: str) -> Iterator[None]:
         raise failure_of(error, where=what) from None
 
 
+def new_database(connection: psycopg.Connection[Any], name: str) -> None:
+    """An empty database of this name, in place of the one that may be there."""
+    with told(f"database {name}"):
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
 def statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
     """The statement in `scripts/sql/NAME.sql`, with its {parts} filled in."""
     return sql.SQL(_text(name)).format(**parts)
