@@ -154,7 +154,7 @@ def _promote(run: Run, origin: Origin, target: Target) -> Exit:
     journey, environment = run.journey, run.journey.target
     with run.phases.phase("preflight") as done:
         judged = promotion_facts.judge(origin, target, environment, journey.policy)
-        way = promotion.way_down(journey.source, environment.name, run.masked, journey.unmasked)
+        way = promotion.way_down(journey.source, environment.name, run.masked, journey.unmasked, copy=journey.copy is not None)
         occupied = _occupied(run, target)
         run.verdicts = [way, *judged.verdicts, *occupied]
         refused = [verdict for verdict in run.verdicts if not verdict.ok]

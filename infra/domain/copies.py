@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from infra.domain import names, sizing
+from infra.domain import sizing
 from infra.domain.azure import skus, storage
 from infra.domain.environment import Environment
 from infra.domain.ledger import Kind, Record

@@ -94,13 +94,17 @@ def _release(number: int) -> str:
     return f"{number // 10_000}.{number % 10_000}"
 
 
-def way_down(source_env: str, target_env: str, masked: bool, override: str | None) -> Verdict:
+def way_down(source_env: str, target_env: str, masked: bool, override: str | None, *, copy: bool = False) -> Verdict:
     """Whether data may go this way. Real data goes down only masked, or with an `override`, whose text is its reason.
+
+    A `copy` may also go back to where it was taken.
 
     `masked` says that somebody masked something; whether the right columns are masked only a person can say.
     """
     for unknown in (each for each in (source_env, target_env) if each not in STACKS):
         return Verdict(ok=False, reason=f"{unknown!r} is no environment", expected=STACKS, found=unknown)
+    if source_env == target_env and copy:
+        return Verdict(ok=True, reason=f"{target_env} gets its own copy back", found=target_env)
     if source_env == target_env:
         return Verdict(ok=False, reason=f"source and target are both {source_env}", found=target_env)
     way = f"{source_env} to {target_env}"

@@ -165,6 +165,9 @@ def test_a_copy_travels_as_well_and_only_under_its_name(
     (folder / "data/0001.copy.zst").write_bytes(whole)
     assert promote(Journey(source="uat", target=staging, copy=folder), ways) == GOOD
     assert compared(source, target) == []
+    uat = staging.model_copy(update={"name": "uat"})
+    assert promote(Journey(source="uat", target=uat, replace=uat.server.name), ways) == REFUSED
+    assert promote(Journey(source="uat", target=uat, copy=folder, replace=uat.server.name), ways) == GOOD
 
 
 def test_another_model_is_refused(
