@@ -16,7 +16,7 @@ from infra.domain.problem import Verdict
 from scripts.edges import arm, backups, dumps_there, screen
 from scripts.edges.clock import utc_now
 from scripts.edges.exits import GOOD, REFUSED, USAGE, Failure
-from scripts.edges.ledger_file import LedgerFile
+from scripts.edges.ledger_blob import open_ledger
 from scripts.edges.phases import Phases
 
 # The id of a migration is a file's name or a revision, not a document.
@@ -35,7 +35,7 @@ class Judged:
 def judge(
     environment: Environment,
     migration: str,
-    folder: Path,
+    folder: Path | str,
     *,
     dry_run: bool = False,
     connect: Callable[[], arm.Arm] = arm.connect,
@@ -44,7 +44,7 @@ def judge(
     """Look for a copy that counts: the ledger (in `folder`) holds its proof, it is younger than `backup.migration_gate_hours`, and Azure
     still has it as it was proved. What was accepted is written into the ledger, unless `dry_run`. Raises Failure.
     """
-    ledger, phases = LedgerFile(folder), Phases(quiet=True)
+    ledger, phases = open_ledger(str(folder)), Phases(quiet=True)
     hours = environment.backup.migration_gate_hours
     with phases.phase("ledger") as done:
         records = ledger.read().records
@@ -64,7 +64,9 @@ def judge(
     return Judged(accepted, verdict, phases)
 
 
-def gate(environment: Environment, *, migration: str, folder: Path, dry_run: bool = False, as_json: bool = False, **azure: Any) -> int:
+def gate(
+    environment: Environment, *, migration: str, folder: Path | str, dry_run: bool = False, as_json: bool = False, **azure: Any
+) -> int:
     """Accept a copy for a migration and say which; returns GOOD or REFUSED, raises Failure. `azure`: `connect` and `now` of `judge`."""
     migration = " ".join(migration.split())[:ID_LENGTH]
     if not migration:

@@ -12,10 +12,10 @@ from infra.domain.ledger import Kind, Record
 from scripts.edges.arm_retry import code_of
 from scripts.edges.backups import Backups
 from scripts.edges.exits import BUSY, Failure
-from scripts.edges.ledger_file import LedgerFile
+from scripts.edges.ledger_blob import AnyLedger
 
 
-def remove(environment: Environment, shelf: Backups, ledger: LedgerFile, server_id: str, name: str, reason: str, at: datetime) -> None:
+def remove(environment: Environment, shelf: Backups, ledger: AnyLedger, server_id: str, name: str, reason: str, at: datetime) -> None:
     """Delete one backup and write that into the ledger. Raises Failure; a lock in the way is named, with the way to lift it."""
     ledger.read()  # a broken ledger is told before anything is deleted
     with _lock_named(environment):

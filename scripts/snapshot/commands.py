@@ -18,7 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Ledger = Annotated[Path | None, typer.Option("--ledger", help="The folder of the ledger.", show_default=".agentmem in the project")]
+Ledger = Annotated[str | None, typer.Option("--ledger", help="Folder or Blob of the ledger.", show_default=".agentmem in the project")]
 COPIES = ".agentmem/portable in the project"
 Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the copy's name and the ledger.")]
 WaitMinutes = Annotated[int, typer.Option(min=1, help="The longest wait for Azure; afterwards the same command goes on waiting.")]
@@ -46,7 +46,8 @@ def create(
     place, seconds = _ledger(ledger, folder), wait_minutes * 60.0
     environment = _environment(stack, folder)
     if copies.choice(environment).form is copies.Form.LOGICAL:
-        wish = {"reason": reason, "to": to or str(place / "portable"), "dry_run": dry_run, "as_json": as_json}
+        home = Path(_ledger(None, folder))
+        wish = {"reason": reason, "to": to or str(home / "portable"), "work": home / "copies", "dry_run": dry_run, "as_json": as_json}
         raise typer.Exit(_dump(environment, place, _sessions(environment, dsn, entra, user), **wish))
     code = run(environment, reason=reason, folder=place, prune_oldest=prune_oldest, dry_run=dry_run, as_json=as_json, seconds=seconds)
     raise typer.Exit(code)
@@ -93,12 +94,12 @@ def gate(
     raise typer.Exit(run(_environment(stack, folder), migration=migration, folder=place, dry_run=dry_run, as_json=as_json))
 
 
-def _dump(environment: Environment, ledger: Path, connect: Callable[[], Any], **wish: Any) -> int:
+def _dump(environment: Environment, ledger: str, connect: Callable[[], Any], **wish: Any) -> int:
     """The copy of a tier without on-demand backups: a logical dump, proved by a restore."""
     from infra.domain import copies, names
     from scripts.dump import Wanted, dump
     from scripts.edges import screen
-    from scripts.edges.ledger_file import LedgerFile
+    from scripts.edges.ledger_blob import open_ledger
     from scripts.proof_server import proof_server
     from scripts.verify import prove
 
@@ -106,8 +107,8 @@ def _dump(environment: Environment, ledger: Path, connect: Callable[[], Any], **
         fits = copies.choice(environment)
         screen.say(f"snapshot {environment.name} · {names.server_host(environment)} · {fits.form}: {fits.why}")
     proof = functools.partial(prove, proof_server)
-    wanted = Wanted(environment=environment, work=ledger / "copies", verb="snapshot-create", prove=proof, **wish)
-    return dump(wanted, connect, LedgerFile(ledger))
+    wanted = Wanted(environment=environment, verb="snapshot-create", prove=proof, **wish)
+    return dump(wanted, connect, open_ledger(ledger))
 
 
 def _sessions(environment: Environment, dsn: str | None, entra: bool, user: str | None) -> Callable[[], Any]:
@@ -116,10 +117,10 @@ def _sessions(environment: Environment, dsn: str | None, entra: bool, user: str 
     return sessions(environment, dsn, os.environ.get("PGPASSWORD"), entra, user)
 
 
-def _ledger(given: Path | None, folder: Path) -> Path:
+def _ledger(given: str | None, folder: Path) -> str:
     from scripts.edges.ledger_file import FOLDER
 
-    return given or project_folder(folder) / FOLDER
+    return given or str(project_folder(folder) / FOLDER)
 
 
 def _environment(stack: str, folder: Path) -> Environment:

@@ -19,7 +19,7 @@ from infra.domain.rules import copies as rules
 from scripts.edges import arm, backups, screen
 from scripts.edges.clock import utc_now
 from scripts.edges.exits import BAD, BUSY, GOOD, REFUSED, UNREACHABLE, USAGE, Exit, Failure
-from scripts.edges.ledger_file import LedgerFile
+from scripts.edges.ledger_blob import AnyLedger, open_ledger
 from scripts.edges.phases import Phases
 from scripts.edges.removal import remove
 
@@ -36,7 +36,7 @@ class Making:
 
     environment: Environment
     reason: str
-    ledger: LedgerFile
+    ledger: AnyLedger
     shelf: backups.Backups
     phases: Phases
     now: Callable[[], datetime]
@@ -57,7 +57,7 @@ def create(
     environment: Environment,
     *,
     reason: str,
-    folder: Path,
+    folder: Path | str,
     prune_oldest: bool = False,
     dry_run: bool = False,
     as_json: bool = False,
@@ -66,7 +66,7 @@ def create(
     now: Callable[[], datetime] = utc_now,
     watch: Watch = lambda moment: None,
 ) -> int:
-    """Take a copy and prove it; returns the exit code, raises Failure. `folder` is that of the ledger, `seconds` the longest wait.
+    """Take a copy and prove it; returns the exit code, raises Failure. `folder`: the ledger, here or in Blob; `seconds`: the longest wait.
 
     `watch` hears the moments at which a kill would hurt most: noted, asked, kept, complete, written.
     """
@@ -77,7 +77,7 @@ def create(
     shelf = backups.Backups(
         connect(), names.resource_group(environment), environment.server.name, lambda fact: screen.talk(f"waits: {fact}")
     )
-    run = Making(environment, reason, LedgerFile(folder), shelf, Phases(as_json), now, seconds, watch)
+    run = Making(environment, reason, open_ledger(str(folder)), shelf, Phases(as_json), now, seconds, watch)
     run.ledger.read()  # a broken ledger is told before anything is begun
     if not as_json:
         screen.say(f"snapshot {environment.name} · {names.server_host(environment)} · {Form.ON_DEMAND}")

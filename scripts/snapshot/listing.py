@@ -14,19 +14,19 @@ from infra.domain.rules.copies import MOST_ON_DEMAND
 from scripts.edges import arm, backups, screen
 from scripts.edges.clock import utc_now
 from scripts.edges.exits import GOOD
-from scripts.edges.ledger_file import LedgerFile
+from scripts.edges.ledger_blob import open_ledger
 
 
 def listing(
     environment: Environment,
     *,
-    folder: Path,
+    folder: Path | str,
     as_json: bool = False,
     connect: Callable[[], arm.Arm] = arm.connect,
     now: Callable[[], datetime] = utc_now,
 ) -> int:
-    """Show the backups and copies of a server; returns the exit code, raises Failure. `folder` is that of the ledger."""
-    ledger = LedgerFile(folder)
+    """Show the backups and copies of a server; returns the exit code, raises Failure. `folder` is that of the ledger, here or in Blob."""
+    ledger = open_ledger(str(folder))
     known = ledger.read().records
     shelf = backups.Backups(connect(), names.resource_group(environment), environment.server.name).look()
     mine = {copy.name: copy for copy in copies.copies_of(known, environment.name, shelf.facts.id, environment.server.name)}

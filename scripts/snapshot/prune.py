@@ -12,7 +12,7 @@ from infra.domain.environment import Environment
 from infra.domain.rules.copies import MOST_ON_DEMAND
 from scripts.edges import arm, backups, screen
 from scripts.edges.exits import GOOD, REFUSED, Failure
-from scripts.edges.ledger_file import LedgerFile
+from scripts.edges.ledger_blob import open_ledger
 from scripts.edges.phases import Phases
 from scripts.edges.removal import remove
 
@@ -31,7 +31,7 @@ def typed(question: str) -> str:
 def prune(
     environment: Environment,
     *,
-    folder: Path,
+    folder: Path | str,
     reason: str,
     keep: int = KEPT,
     yes: bool = False,
@@ -41,7 +41,7 @@ def prune(
     ask: Callable[[str], str] = typed,
 ) -> int:
     """Delete the oldest of ours beyond the newest `keep`; returns the exit code, raises Failure: BUSY where a lock forbids it."""
-    server, ledger, phases = environment.server.name, LedgerFile(folder), Phases(as_json)
+    server, ledger, phases = environment.server.name, open_ledger(str(folder)), Phases(as_json)
     shelf = backups.Backups(connect(), names.resource_group(environment), server, lambda fact: screen.talk(f"waits: {fact}"))
     found = shelf.look()
     going = [each.name for each in copies.to_prune(environment.name, found.backups, keep)]
