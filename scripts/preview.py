@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from infra.domain.prices import PriceTable
 from infra.domain.problem import Invalid, Problem
 from infra.domain.registrations import UNKNOWN, Plan
 from scripts.edges import base_commit, capture, price_table, report, screen, side_by_side, stack_file
+from scripts.edges.clock import utc_now
 from scripts.edges.exits import BAD, BUG, CONFIGURATION, GOOD, USAGE, Failure
 from scripts.edges.side_by_side import Captured
 
@@ -181,7 +182,7 @@ def _write(found: Report, form: str, output: Path | None) -> None:
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return utc_now().date()
 
 
 def preview(stack: str, folder: Path, *, as_json: bool, unknown: bool) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from infra.domain.prices import CURRENCY, HOURS_PER_MONTH, NOT_COUNTED, Cost, Li
 from infra.domain.problem import Invalid
 from scripts.edges import price_service, price_table, screen, stack_file
 from scripts.edges.arm_retry import Deadline
+from scripts.edges.clock import utc_now
 from scripts.edges.exits import BAD, CONFIGURATION, GOOD, USAGE, Failure
 
 _REGION = re.compile(r"^[a-z][a-z0-9]{2,40}$")
@@ -30,7 +30,7 @@ def refresh(folder: Path, *, regions: Sequence[str], dry_run: bool, as_json: boo
         if not _REGION.match(region):
             raise Failure(USAGE, f"{region!r} is no name of a region", hint="the short name, for example westeurope")
     old = price_table.load(folder)
-    source, deadline, today = price_service.source(), Deadline(seconds), datetime.now(UTC).date().isoformat()
+    source, deadline, today = price_service.source(), Deadline(seconds), utc_now().date().isoformat()
     if old.currency != CURRENCY:
         raise Failure(CONFIGURATION, f"is in {old.currency}, and prices are read in {CURRENCY}", where=price_table.FILE, hint="delete it")
     read = {region: _region(region, deadline, today) for region in wanted}

@@ -7,7 +7,6 @@ who we are, from what DefaultAzureCredential finds there.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from scripts.edges.exits import BAD, BUSY, CONFIGURATION, REFUSED, UNREACHABLE, Exit, Failure
+from scripts.edges.loopback import is_loopback
 
 if TYPE_CHECKING:
     from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient
@@ -156,16 +156,9 @@ def _endpoint() -> str | None:
     if not text:
         return None
     parts = urlsplit(text)
-    if parts.scheme != "https" or not _is_loopback(parts.hostname or ""):
+    if parts.scheme != "https" or not is_loopback(parts.hostname or ""):
         raise Failure(CONFIGURATION, f"{ENDPOINT} is {text}, only https on a loopback address is taken", hint="unset it to talk to Azure")
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _failure(error: Exception, where: str) -> Failure:

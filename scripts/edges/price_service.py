@@ -5,23 +5,20 @@ Where it is may be changed by AGENTMEM_PRICES_ENDPOINT, to a loopback address al
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from infra.domain.price_meters import SERVICE
 from scripts.edges.arm_retry import Deadline
-from scripts.edges.exits import BAD, BUSY, CONFIGURATION, UNREACHABLE, Exit, Failure
+from scripts.edges.exits import BAD, BUSY, CONFIGURATION, UNREACHABLE, Failure
+from scripts.edges.loopback import is_loopback
+from scripts.edges.patient_http import Again, Patience, Waits, asked_seconds, client, pauses
 
 if TYPE_CHECKING:
     from azure.core import PipelineClient
-    from azure.core.rest import HttpResponse
 
 ENDPOINT = "AGENTMEM_PRICES_ENDPOINT"
 PUBLIC = "https://prices.azure.com"
@@ -35,8 +32,6 @@ _MOST_BYTES = 32 << 20
 # A region took seconds when its meters were few hundred; a minute of waiting for a throttled service is enough for five of them.
 SECONDS = 120.0
 _FIRST_WAIT, _MOST_WAIT = 1.0, 20.0
-_READ_SECONDS = 20.0
-Waits = Callable[[str], None]
 
 
 def source() -> str:
@@ -47,15 +42,17 @@ def source() -> str:
 def meters(region: str, currency: str, deadline: Deadline, waits: Waits = lambda reason: None) -> list[dict[str, Any]]:
     """Every meter of the service in `region`, amounts as Decimal. Raises Failure: UNREACHABLE, BUSY past the deadline, BAD for nonsense."""
     endpoint = _endpoint()
+    hint = "try again later; the old prices stay"
+    patience = Patience(name="the price service", where=region, hint=hint, deadline=deadline, waits=waits)
     found: list[dict[str, Any]] = []
-    with _client(endpoint) as client:
+    with client(endpoint) as through:
         address: str | None = _first(endpoint, region, currency)
         seen: set[str] = set()
         while address is not None:
             if address in seen or len(seen) == _MOST_PAGES:
                 raise _nonsense("its pages never end")
             seen.add(address)
-            page = _page(_ask(client, address, region, deadline, waits), currency)
+            page = _page(_ask(through, address, patience), currency)
             found += page["Items"]
             address = _next(page.get("NextPageLink"), endpoint)
     return found
@@ -66,25 +63,9 @@ def _endpoint() -> str:
     if not text:
         return PUBLIC
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not _is_loopback(parts.hostname or "") or parts.path or parts.query:
+    if parts.scheme not in ("http", "https") or not is_loopback(parts.hostname or "") or parts.path or parts.query:
         raise Failure(CONFIGURATION, f"{ENDPOINT} is {text}, only a loopback address is taken", hint="unset it to ask Azure")
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _client(endpoint: str) -> PipelineClient[Any, Any]:
-    """Neither redirects nor retries of its own: where it asks is checked here, and so is how often."""
-    from azure.core import PipelineClient
-    from azure.core.pipeline.policies import UserAgentPolicy
-
-    client: PipelineClient[Any, Any] = PipelineClient(endpoint, policies=[UserAgentPolicy("agent-memory")])
-    return client
 
 
 def _first(endpoint: str, region: str, currency: str) -> str:
@@ -110,71 +91,28 @@ def _port(scheme: str, port: int | None) -> int | None:
     return port or {"https": 443, "http": 80}.get(scheme)
 
 
-def _ask(client: PipelineClient[Any, Any], address: str, region: str, deadline: Deadline, waits: Waits) -> bytes:
+def _ask(through: PipelineClient[Any, Any], address: str, patience: Patience) -> bytes:
     """The body of an answer. Throttling, a service in trouble, an answer cut short and a lost connection are asked again."""
-    pauses = _pauses()
+    growing = pauses(_FIRST_WAIT, _MOST_WAIT)
     while True:
         try:
-            return _once(client, address, deadline)
-        except _Again as again:
-            pause = again.seconds if again.seconds is not None else next(pauses)
-            if pause >= deadline.left:
-                raise Failure(
-                    again.code, f"the price service {again.fact}", where=region, hint="try again later; the old prices stay"
-                ) from None
-            waits(f"{region}: the price service {again.fact}; asking again in {pause:.0f} s")
-            time.sleep(pause)
+            return _once(through, address, patience)
+        except Again as again:
+            patience.pause(again, growing)
 
 
-class _Again(Exception):
-    """An answer that may be better the next time; `seconds` as the service asks for."""
-
-    def __init__(self, code: Exit, fact: str, seconds: float | None = None) -> None:
-        super().__init__(fact)
-        self.code, self.fact, self.seconds = code, fact, seconds
-
-
-def _once(client: PipelineClient[Any, Any], address: str, deadline: Deadline) -> bytes:
-    from azure.core.exceptions import AzureError
+def _once(through: PipelineClient[Any, Any], address: str, patience: Patience) -> bytes:
     from azure.core.rest import HttpRequest
 
-    seconds = max(0.1, min(_READ_SECONDS, deadline.left))
-    try:
-        answer = client.send_request(HttpRequest("GET", address), stream=True, connection_timeout=seconds, read_timeout=seconds)
-        body = _body(answer, deadline)
-    except AzureError:
-        raise _Again(UNREACHABLE, "cannot be reached, or its answer was cut short") from None
+    too_long = _nonsense("its answer is longer than any page")
+    answer, body = patience.answer(through, HttpRequest("GET", address), most_bytes=_MOST_BYTES, too_long=too_long)
     if answer.status_code == 429:
-        raise _Again(BUSY, "asks to wait", _seconds(answer.headers.get("Retry-After")))
+        raise Again(BUSY, "asks to wait", asked_seconds(answer.headers.get("Retry-After")))
     if answer.status_code >= 500:
-        raise _Again(UNREACHABLE, f"is in trouble (status {answer.status_code})", _seconds(answer.headers.get("Retry-After")))
+        raise Again(UNREACHABLE, f"is in trouble (status {answer.status_code})", asked_seconds(answer.headers.get("Retry-After")))
     if answer.status_code != 200:
         raise Failure(BAD, f"the price service answers with status {answer.status_code}", hint="a newer agentmem may ask better")
     return body
-
-
-def _body(answer: HttpResponse, deadline: Deadline) -> bytes:
-    """The body, as far as it comes within the deadline: a service that trickles must not hold us for ever."""
-    body = bytearray()
-    with contextlib.closing(answer):
-        for piece in answer.iter_bytes():
-            body += piece
-            if len(body) > _MOST_BYTES:
-                raise _nonsense("its answer is longer than any page")
-            if not deadline.left:
-                raise _Again(UNREACHABLE, "does not come to an end")
-    return bytes(body)
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-def _pauses() -> Iterator[float]:
-    pause = _FIRST_WAIT
-    while True:
-        yield pause
-        pause = min(pause * 2, _MOST_WAIT)
 
 
 def _page(body: bytes, currency: str) -> dict[str, Any]:

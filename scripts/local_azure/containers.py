@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from scripts.local_azure.certificates import write_secret
+from scripts.local_azure.setpriv import held
 from scripts.local_azure.times import Clock
 
 WORD = "agentmem"
@@ -122,11 +123,15 @@ def _written(folder: Path, files: Mapping[str, bytes]) -> str:
 
 
 def _launch(command: list[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
-    holder = shutil.which("setpriv") if sys.platform == "linux" else None
-    held = [holder, "--pdeathsig", "KILL", "--", *command] if holder else command
     with open(os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
         return subprocess.Popen(
-            held, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=dict(environment), start_new_session=True
+            **held(command, at_our_end="KILL"),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env=dict(environment),
+            start_new_session=True,
         )
 
 

@@ -43,29 +43,22 @@ def initialise(folder: Path, secret: str, binaries: Binaries) -> None:
     """Makes folder/data with the bootstrap superuser, and settles who may log in. Raises Trouble with initdb's own reason."""
     data = folder / "data"
     with _password_file(folder, secret, binaries) as password:
-        done = subprocess.run(
-            [
-                binaries.program("initdb"),
-                "-D",
-                str(data),
-                "-U",
-                SUPERUSER,
-                f"--pwfile={password}",
-                "--auth=scram-sha-256",
-                "--no-sync",
-                "--no-instructions",
-                "--data-checksums",
-                "--encoding=UTF8",
-                "--locale-provider=libc",
-                f"--locale={cluster_locale()}",
-            ],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            cwd=folder,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            **binaries.identity(),
+        done = _ran(
+            binaries,
+            folder,
+            "initdb",
+            "-D",
+            str(data),
+            "-U",
+            SUPERUSER,
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+            "--no-sync",
+            "--no-instructions",
+            "--data-checksums",
+            "--encoding=UTF8",
+            "--locale-provider=libc",
+            f"--locale={cluster_locale()}",
         )
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if "error" in line.lower() or "FATAL" in line] or done.stderr.splitlines()[-1:]
@@ -84,16 +77,7 @@ def refused_settings(data: Path, binaries: Binaries) -> str:
 
     The files are read as at a start, so a bad static parameter shows now and not at the next restart.
     """
-    done = subprocess.run(
-        [binaries.program("postgres"), "-D", str(data), "-C", "data_directory"],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        cwd=data,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        **binaries.identity(),
-    )
+    done = _ran(binaries, data, "postgres", "-D", str(data), "-C", "data_directory")
     said = [line.partition("LOG:")[2].strip() for line in done.stderr.splitlines() if "LOG:" in line]
     return " | ".join(said) or (done.stderr.strip() if done.returncode else "")
 
@@ -128,6 +112,19 @@ def plain(name: str) -> str:
 def cluster_locale() -> str:
     """The locale of a new cluster on this machine."""
     return next((name for name in (*PREFERRED, "en_US.UTF-8", "C.UTF-8") if plain(name) in machine_locales()), "C")
+
+
+def _ran(binaries: Binaries, folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A program that ends by itself, run in `folder` as the server user."""
+    return subprocess.run(
+        **binaries.started(name, *arguments),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd=folder,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+    )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +23,11 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 """A fast shutdown writes a checkpoint: well under a second here. After this time the server is stopped as by a power cut."""
 POLL_SECONDS = 0.01
+NOTHING = "nothing said"
+_ITS_OWN = re.compile(
+    r"^\t|^(\S*/)?(postgres|setpriv): |(^| )(LOG|FATAL|PANIC|ERROR|WARNING|NOTICE|INFO|DEBUG\d?|DETAIL|HINT|CONTEXT|STATEMENT):  "
+)
+"""The server's lines: more of the line before, what its program says before it has a log (or setpriv before that), and its log."""
 
 _starter = ThreadPoolExecutor(1, thread_name_prefix="postmasters")
 """One thread starts them all: the parent-death signal of Linux follows the thread that forked, so that thread must not end early."""
@@ -85,16 +90,11 @@ class Postmaster:
     @classmethod
     def start(cls, binaries: Binaries, data: Path, log: Path) -> Postmaster:
         """Starts PostgreSQL in a session of its own; returns at once. Its words go to `log`. Raises Trouble."""
-        command = [binaries.program("postgres"), "-D", str(data)]
-        holder = shutil.which("setpriv") if sys.platform == "linux" else None
-        if holder:  # second belt: a starter that is killed takes its servers along; the first one is `sweep` of the next start
-            command = [holder, "--pdeathsig", "INT", "--", *command]
         said_before = log.stat().st_size if log.exists() else 0
-        child = _starter.submit(_launch, command, binaries, data, log).result()
+        child = _starter.submit(_launch, binaries, data, log).result()
         identity = Identity.of(child.pid)
         if identity is None:
-            child.wait()
-            raise _start_trouble(last_words(log, said_before), log)
+            raise _start_trouble(_said_at_end(child.wait(), log, said_before), log)
         return cls(identity, child, said_before)
 
     def lives(self) -> bool:
@@ -106,7 +106,7 @@ class Postmaster:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if not self.lives():
-                raise _start_trouble(last_words(log, self._said_before), log)
+                raise _start_trouble(_said_at_end(self._child.returncode if self._child else None, log, self._said_before), log)
             with contextlib.suppress(OSError, IndexError):
                 lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
                 if lines[0] == str(self.identity.pid) and lines[7].strip() in ("ready", "standby"):
@@ -135,18 +135,19 @@ class Postmaster:
         return True
 
 
-def _launch(command: list[str], binaries: Binaries, data: Path, log: Path) -> subprocess.Popen[bytes]:
+def _launch(binaries: Binaries, data: Path, log: Path) -> subprocess.Popen[bytes]:
+    # Second belt: a starter that is killed takes its servers along; the first one is `sweep` of the next start.
+    held = binaries.started("postgres", "-D", str(data), at_our_end="INT")
     try:
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
             return subprocess.Popen(
-                command,
+                **held,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 cwd=data,
                 env=clean_environment(),
                 start_new_session=True,
-                **binaries.identity(),
             )
     except OSError as error:
         raise disk_trouble(error, data) from None
@@ -160,13 +161,25 @@ def _start_trouble(said: str, log: Path) -> Trouble:
     return Trouble(f"PostgreSQL does not start: {said}", hint=f"see {log}")
 
 
+def _said_at_end(code: int | None, log: Path, since: int) -> str:
+    """Its last words; where there are none, how it ended (`code` as of subprocess, None when that is not known)."""
+    said = last_words(log, since)
+    if said != NOTHING or code is None:
+        return said
+    return f"{NOTHING}, ended by signal {-code}" if code < 0 else f"{NOTHING}, ended with exit code {code}"
+
+
 def last_words(log: Path, since: int = 0) -> str:
-    """The end of a server's log on one line, its worst words if there are any; "nothing said" if there is none. `since` is a byte."""
+    """The end of a server's log on one line, its worst words if there are any; NOTHING if there is none. `since` is a byte.
+
+    A line that is not the server's is none of its words: whatever has the file open may write there.
+    """
     try:
         with open(log, "rb") as file:
             file.seek(max(since, os.path.getsize(log) - 4096))
-            said = file.read().decode("utf-8", "replace").splitlines()
+            lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
-        return "nothing said"
+        return NOTHING
+    said = [each for each in lines if _ITS_OWN.search(each)]
     worst = [each for each in said if any(word in each for word in ("FATAL:", "PANIC:", "ERROR:"))]
-    return " | ".join(each.strip() for each in (worst or said)[-3:]) or "nothing said"
+    return " | ".join(each.strip() for each in (worst or said)[-3:]) or NOTHING

@@ -189,8 +189,8 @@ class LocalAzure:
 
 def main(arguments: list[str] | None = None) -> int:
     """The child: open every door, say where, serve until standard input closes or a signal comes. Returns its exit code."""
-    # Read when gRPC is loaded. Its fork handlers crashed one in four children that were started under another user (measured; Python
-    # must fork for those instead of spawning), and PostgreSQL is such a child wherever this runs as root.
+    # Read when gRPC is loaded. Its fork handlers crashed one in four children that Python had to fork here (measured), and PostgreSQL is
+    # such a child where this runs as root on a machine without setpriv.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     try:
         from scripts.local_azure import doors

@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.installation import HOST, LANGUAGE_HOST, ROOT, Engine, engine
+from tests.engine.installation import HOST, LANGUAGE_HOST, ROOT, WARM_PYTHON, Engine, engine
+from tests.engine.language_host import WARM
 
 
 @dataclass
@@ -74,11 +76,33 @@ def path_with_pulumi(pulumi: Engine, tmp_path_factory: pytest.TempPathFactory) -
     """PATH with the engine, and with the stand-in of its language host only where it has none."""
     path = [str(pulumi.command.parent), os.environ["PATH"]]
     if not pulumi.has_host:
-        folder = tmp_path_factory.mktemp("language-host")
-        (folder / HOST).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(LANGUAGE_HOST))} "$@"\n')
-        (folder / HOST).chmod(0o755)
-        path.insert(0, str(folder))
+        path.insert(0, str(stand_in(tmp_path_factory.mktemp("language-host"))))
     return os.pathsep.join(path)
+
+
+def stand_in(folder: Path) -> Path:
+    """The folder with our language host in it, which is taken where it comes first on PATH."""
+    (folder / HOST).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(LANGUAGE_HOST))} "$@"\n')
+    (folder / HOST).chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> Iterator[None]:
+    """A Python with Pulumi loaded, for every program that the stand-in of the language host runs: half the time of each."""
+    if engine() is None:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="agentmem-") as folder, pytest.MonkeyPatch.context() as patch:  # short: the path of a socket
+        place = Path(folder, "warm")
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        command = [sys.executable, "-u", str(WARM_PYTHON), str(place)]
+        with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as python:
+            assert python.stdout is not None and python.stdin is not None
+            assert python.stdout.readline() == b"warm\n"
+            patch.setenv(WARM, f"{sys.executable}={place}")
+            yield
+            python.stdin.close()
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OLDEST = (3, 244, 0)
 HOST = "pulumi-language-python"
 LANGUAGE_HOST = Path(__file__).resolve().with_name("language_host.py")
+WARM_PYTHON = LANGUAGE_HOST.with_name("warm_python.py")
 
 
 @dataclass(frozen=True)

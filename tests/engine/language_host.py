@@ -6,9 +6,12 @@ last argument, reads the port from the first line of output, and asks over gRPC 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -21,7 +24,9 @@ _RUNNER = Path(__file__).resolve().with_name("program_runner.py")
 # The exit code of a program that has told its failure itself: the engine shall add nothing.
 _TOLD = 32
 # Programs that run now.
-_programs: list[subprocess.Popen[str]] = []
+_programs: list[subprocess.Popen[str] | _Warm] = []
+# Names a Python that has Pulumi loaded (warm_python.py), "=", and the socket at which it is asked to run a program; set by tests alone.
+WARM = "AGENTMEM_TEST_WARM_PYTHON"
 
 
 def main() -> int:
@@ -105,13 +110,43 @@ def _run(request: Any, engine: str) -> int:
         "settings": settings, "config": dict(request.config), "secret_keys": list(request.configSecretKeys),
         "program": str(program), "arguments": list(request.args),
     }  # fmt: skip
+    python, folder = _python(request.info), request.pwd or program.parent
+    warm, _, place = os.environ.get(WARM, "").partition("=")
+    if warm == python:
+        asked = _Warm(place, told, str(folder))
+        _programs.append(asked)
+        code = asked.wait()
+        _programs.remove(asked)
+        return code
     # Output of the program must not mix with the port that we print: it goes where errors go.
-    command = [_python(request.info), "-u", str(_RUNNER)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, stdout=sys.stderr, cwd=request.pwd or program.parent) as child:
+    command = [python, "-u", str(_RUNNER)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, stdout=sys.stderr, cwd=folder) as child:
         _programs.append(child)
         child.communicate(json.dumps(told))
         _programs.remove(child)
         return child.returncode
+
+
+class _Warm:
+    """A program that a warm Python runs; it ends with us."""
+
+    def __init__(self, place: str, told: dict[str, Any], folder: str) -> None:
+        body = json.dumps({"told": told, "folder": folder, "environment": dict(os.environ)}).encode()
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.connect(place)
+        socket.send_fds(self._line, [b"\0"], [sys.stderr.fileno()])
+        self._line.sendall(struct.pack("!I", len(body)) + body)
+
+    def wait(self) -> int:
+        """Its exit code; that of a killed program where the warm Python is gone."""
+        with self._line:
+            answer = self._line.recv(4, socket.MSG_WAITALL)
+        return int.from_bytes(answer, "big", signed=True) if len(answer) == 4 else -signal.SIGKILL
+
+    def kill(self) -> None:
+        """End it."""
+        with contextlib.suppress(OSError):  # it ended by itself
+            self._line.shutdown(socket.SHUT_RDWR)
 
 
 def _plugin(request: Any, response: Any) -> Iterator[Any]:

@@ -12,18 +12,24 @@ import runpy
 import signal
 import sys
 import traceback
+from typing import Any
 
 # The exit code of a program that has told its failure itself: the engine shall add nothing.
 TOLD = 32
 
 
 def main() -> int:
+    """Run the program that standard input tells. Returns the exit code."""
+    told = json.load(sys.stdin)
+    del sys.path[0]  # the folder of this file is nothing to the program
+    return run(told)
+
+
+def run(told: dict[str, Any]) -> int:
     """Run the program until everything that it registered is answered. Returns the exit code."""
     # The engine ends the program once another part of the update has failed, and has said why. At once: a registration that the
     # engine leaves without an answer, as it does when a policy refuses, would hold Python's exit up until the engine kills us.
     signal.signal(signal.SIGINT, lambda *_: os._exit(TOLD))
-    told = json.load(sys.stdin)
-    del sys.path[0]  # the folder of this file is nothing to the program
     import pulumi
     from pulumi import runtime
 

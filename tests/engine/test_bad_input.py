@@ -27,7 +27,7 @@ TOLD = (
 @pytest.fixture(scope="module")
 def person(served: Terminal, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     """Somebody with a project of their own, on a local Azure that is empty."""
-    return Terminal(served.state, served.path, copied(tmp_path_factory.mktemp("project")))
+    return Terminal(served.state, served.path, copied(tmp_path_factory.mktemp("project"), "dev", "test", "staging"))
 
 
 @pytest.fixture(scope="module", autouse=True)

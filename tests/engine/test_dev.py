@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
-from infra.domain.environment import STACKS
+import pytest
+
 from tests.engine.conftest import Terminal
+from tests.engine.own_project import copied
+
+
+@pytest.fixture(scope="module")
+def terminal(path_with_pulumi: str, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """Somebody who has dev alone."""
+    return Terminal(tmp_path_factory.mktemp("state"), path_with_pulumi, copied(tmp_path_factory.mktemp("project"), "dev"))
 
 
 def test_what_one_run_made_the_next_one_finds_and_destroys(terminal: Terminal) -> None:
@@ -21,12 +28,9 @@ def test_what_one_run_made_the_next_one_finds_and_destroys(terminal: Terminal) -
     assert json.loads((terminal.state / "cloud.json").read_text())["resources"] == {}
 
 
-def test_a_broken_stack_file_is_told_whole_and_nothing_is_registered(terminal: Terminal, root: Path, tmp_path: Path) -> None:
-    project = tmp_path / "a project"
-    project.mkdir()
-    for name in ("Pulumi.yaml", *(f"Pulumi.{stack}.yaml" for stack in STACKS)):
-        shutil.copy(root / name, project)
-    (project / "infra").symlink_to(root / "infra")
+def test_a_broken_stack_file_is_told_whole_and_nothing_is_registered(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "a project").mkdir()
+    project = copied(tmp_path / "a project", "prod")
     file = project / "Pulumi.prod.yaml"
     file.write_text(file.read_text().replace("retention_days: 35", "retention_days: 45").replace("    zone: 1", "    zonne: 1"))
     broken = Terminal(terminal.state, terminal.path, project)

@@ -20,7 +20,7 @@ PLAYS = {"replace": "marked for protection", "refuse": GUARD, "ignore": GUARD}
 @pytest.fixture(scope="module")
 def up(terminal: Terminal, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     """uat is up, and the flag is turned in its stack file afterwards."""
-    person = Terminal(terminal.state, terminal.path, copied(tmp_path_factory.mktemp("project")))
+    person = Terminal(terminal.state, terminal.path, copied(tmp_path_factory.mktemp("project"), "uat"))
     made = person.pulumi("up", "--stack", "uat", "--yes", "--skip-preview")
     assert made.returncode == 0, made.stdout + made.stderr
     edit(person.project, "uat", FLAG)

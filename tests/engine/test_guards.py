@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
-from infra.domain.environment import STACKS
 from tests.engine.conftest import Terminal
+from tests.engine.own_project import copied
 
 Preview = Callable[[Mapping[str, str]], subprocess.CompletedProcess[str]]
 RETENTION = {"retention_days: 35": "retention_days: 14"}
@@ -20,12 +18,9 @@ SEVERAL = {**RETENTION, "geo_redundant: true": "geo_redundant: false", "  versio
 
 
 @pytest.fixture(scope="module")
-def changed(served: Terminal, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Preview:
+def changed(served: Terminal, tmp_path_factory: pytest.TempPathFactory) -> Preview:
     """Previews prod, which is up, with changed lines in its stack file."""
-    project = tmp_path_factory.mktemp("project")
-    for name in ("Pulumi.yaml", *(f"Pulumi.{stack}.yaml" for stack in STACKS)):
-        shutil.copy(root / name, project)
-    (project / "infra").symlink_to(root / "infra")
+    project = copied(tmp_path_factory.mktemp("project"), "prod")
     terminal = Terminal(served.state, served.path, project)
     original = (project / "Pulumi.prod.yaml").read_text()
     made = terminal.pulumi("up", "--stack", "prod", "--yes", "--skip-preview")

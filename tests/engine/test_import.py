@@ -26,7 +26,7 @@ WITHOUT_PASSWORDS = {
 @pytest.fixture(scope="module")
 def person(served: Terminal, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     """Somebody with a project of their own."""
-    project = copied(tmp_path_factory.mktemp("project"))
+    project = copied(tmp_path_factory.mktemp("project"), "dev")
     edit(project, "dev", by_hand.RULE)
     return Terminal(served.state, served.path, project)
 
@@ -64,7 +64,7 @@ def test_one_up_gives_the_password_and_then_nothing_is_left(imported: subprocess
 
 
 def test_a_server_without_passwords_is_imported_with_nothing_left_to_change(path_with_pulumi: str, tmp_path: Path) -> None:
-    project = copied(tmp_path)
+    project = copied(tmp_path, "dev")
     edit(project, "dev", {**by_hand.RULE, **WITHOUT_PASSWORDS})
     person = Terminal(tmp_path / "state", path_with_pulumi, project)
     with person.serving():

@@ -17,7 +17,7 @@ JOB = f"job: {{image: 'r.azurecr.io/agentmem:1@sha256:{'0' * 64}', subnet: 10.20
 @pytest.fixture(scope="module")
 def made(path_with_pulumi: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """prod, up."""
-    project = copied(tmp_path_factory.mktemp("project"))
+    project = copied(tmp_path_factory.mktemp("project"), "prod")
     edit(project, "prod", {"dns_zone: null, firewall: []}": f"dns_zone: null, firewall: [], {JOB}}}"})
     person = Terminal(tmp_path_factory.mktemp("state"), path_with_pulumi, project)
     with person.serving():

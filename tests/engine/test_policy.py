@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.domain.environment import STACKS
 from tests.engine.conftest import Terminal
+from tests.engine.own_project import copied
 
 # A program of somebody else: no component of ours, no stack file that we would check.
 PROGRAM = """
@@ -42,6 +42,12 @@ Preview = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
+def terminal(path_with_pulumi: str, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """Somebody who has one guarded stack and one that is not."""
+    return Terminal(tmp_path_factory.mktemp("state"), path_with_pulumi, copied(tmp_path_factory.mktemp("project"), "dev", "prod"))
+
+
+@pytest.fixture(scope="module")
 def preview(served: Terminal, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Preview:
     """Previews the other program in a stack of this name, with this configuration, under the pack."""
     project = tmp_path_factory.mktemp("other")
@@ -51,7 +57,7 @@ def preview(served: Terminal, root: Path, tmp_path_factory: pytest.TempPathFacto
     terminal = Terminal(served.state, served.path, project)
 
     def run(stack: str, *options: str, **config: object) -> subprocess.CompletedProcess[str]:
-        for name in STACKS:
+        for name in ("dev", "prod"):
             shutil.copy(root / f"Pulumi.{name}.yaml", project)
         with (project / f"Pulumi.{stack}.yaml").open("a") as file:
             file.writelines(f'  other:{name}: "{value}"\n' for name, value in config.items())

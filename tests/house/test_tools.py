@@ -21,13 +21,13 @@ install*) mkdir -p "$GOBIN"; [ -z "{fails}" ] || exit 1
 	printf '#!/bin/sh\\necho %s\\n' "$(echo "$*" | sed 's/.*Version=\\(v[0-9.]*\\).*/\\1/')" >"$GOBIN/pulumi"; chmod 755 "$GOBIN/pulumi" ;;
 esac
 """
-# Stands for Python: makes an environment whose Python is itself, and installs an az that tells the version that was pinned.
+# Stands for Python: makes an environment whose Python is itself, and installs the program that was pinned.
 PYTHON = """#!/bin/sh
 echo "$*" >>"{calls}"
 case "$*" in
 "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
 *" install "*) [ -z "{fails}" ] || exit 1
-	printf '#!/bin/sh\necho ours\n' >"$(dirname "$0")/az"; chmod 755 "$(dirname "$0")/az" ;;
+	printf '#!/bin/sh\necho ours\n' >"$(dirname "$0")/{program}"; chmod 755 "$(dirname "$0")/{program}" ;;
 esac
 """
 AZ = """#!/bin/sh
@@ -66,12 +66,20 @@ class Machine:
 
     def azure_cli(self, *, fails: str = "") -> tuple[int, str, list[str]]:
         """The exit code, what was said, and what Python was asked for."""
+        return self.installed("azure-cli", "az", fails=fails)
+
+    def checkov(self, *, fails: str = "") -> tuple[int, str, list[str]]:
+        """The same of a Checkov."""
+        return self.installed("checkov", "checkov", fails=fails)
+
+    def installed(self, tool: str, program: str, *, fails: str = "") -> tuple[int, str, list[str]]:
+        """A stand-in for Python installs the program of a folder of tools/."""
         self.calls.write_text("", encoding="utf-8")
-        self.has("a-python", PYTHON.format(calls=self.calls, fails=fails))
-        python = self.clone / ".tools" / "azure-cli" / "bin" / "python"
+        self.has("a-python", PYTHON.format(calls=self.calls, fails=fails, program=program))
+        python = self.clone / ".tools" / tool / "bin" / "python"
         if python.exists():
             shutil.copy(self.bin / "a-python", python)
-        command: list[str | Path] = [self.clone / "tools" / "azure-cli" / "install.sh", self.bin / "a-python"]
+        command: list[str | Path] = [self.clone / "tools" / tool / "install.sh", self.bin / "a-python"]
         environment = {"PATH": str(self.bin), "HOME": str(self.home), "AZURE_CONFIG_DIR": str(self.home / ".azure")}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
         return done.returncode, done.stderr, [call for call in self.calls.read_text(encoding="utf-8").splitlines() if call != "-c "]
@@ -154,13 +162,14 @@ def test_a_go_that_is_too_old_is_named_with_a_way_out(machine: Machine) -> None:
     assert "\nhint: install Go 1.25.11 or newer, or Pulumi itself, and run make tools again\n" in said
 
 
-def test_the_azure_cli_is_installed_once_with_hashes_and_without_surprises(machine: Machine) -> None:
-    code, said, calls = machine.azure_cli()
+@pytest.mark.parametrize(("tool", "program"), [("azure-cli", "az"), ("checkov", "checkov")])
+def test_a_python_tool_is_installed_once_with_hashes_and_without_surprises(machine: Machine, tool: str, program: str) -> None:
+    code, said, calls = machine.installed(tool, program)
     assert code == 0, said
-    assert calls[0] == f"-m venv {machine.clone}/.tools/azure-cli"
-    assert f"--no-deps --require-hashes --only-binary :all: --requirement {machine.clone}/tools/azure-cli/requirements.txt" in calls[1]
-    assert subprocess.run([machine.clone / ".tools" / "bin" / "az"], capture_output=True, text=True, check=True).stdout == "ours\n"
-    code, said, calls = machine.azure_cli()
+    assert calls[0] == f"-m venv {machine.clone}/.tools/{tool}"
+    assert f"--no-deps --require-hashes --only-binary :all: --requirement {machine.clone}/tools/{tool}/requirements.txt" in calls[1]
+    assert subprocess.run([machine.clone / ".tools" / "bin" / program], capture_output=True, text=True, check=True).stdout == "ours\n"
+    code, said, calls = machine.installed(tool, program)
     assert (code, calls) == (0, []), said
 
 

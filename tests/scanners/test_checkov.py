@@ -13,6 +13,7 @@ import pytest
 
 from infra.domain.arm_template import template
 from infra.domain.registrations import Plan, Registration
+from tests.builders import LONG_TERM
 from tests.infra.plans import plan_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,12 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
     if not CHECKOV.exists():
         pytest.skip("no Checkov is installed: make tools")
     folder = tmp_path_factory.mktemp("templates")
-    plans = {"dev": plan_of("dev"), "prod": plan_of("prod"), "weak": _weak(plan_of("prod"))}
+    plans = {
+        "dev": plan_of("dev"),
+        "prod": plan_of("prod"),
+        "vault": plan_of("prod", {"backup.long_term": LONG_TERM}),
+        "weak": _weak(plan_of("prod")),
+    }
     templates = {name: template(plan) for name, plan in plans.items()}
     for name, made in templates.items():
         (folder / f"{name}.json").write_text(json.dumps(made, indent=2), encoding="utf-8")
@@ -94,8 +100,8 @@ def test_what_was_planted_is_found_by_name(scan: Scan) -> None:
     assert PLANTED.items() <= scan.failed("weak").items()
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_the_shipped_environment_has_nothing_that_is_not_accepted(scan: Scan, stack: str) -> None:
+@pytest.mark.parametrize("stack", ["dev", "prod", "vault"])
+def test_an_environment_has_nothing_that_is_not_accepted(scan: Scan, stack: str) -> None:
     assert {check: resource for check, resource in scan.failed(stack).items() if check not in ACCEPTED} == {}
 
 

@@ -54,10 +54,13 @@ def shelf(environment: Environment) -> backups.Backups:
     return backups.Backups(arm.connect(), names.resource_group(environment), environment.server.name)
 
 
-def restorable(environment: Environment) -> None:
-    """Return once the server has its first backup, 0.3 s after its creation on a fast local Azure."""
-    while shelf(environment).look().earliest is None:
-        time.sleep(0.05)
+def with_restorable_server(azure: LocalAzure, root: Path, stack: str, name: str) -> tuple[Environment, str]:
+    """The same once the server has its first backup, 0.3 s after its creation on a fast local Azure."""
+    found, server = with_server(azure, root, stack, name)
+    with azure.as_environment():
+        while shelf(found).look().earliest is None:
+            time.sleep(0.05)
+    return found, server
 
 
 def on_demand(environment: Environment) -> list[Listed]:

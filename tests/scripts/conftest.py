@@ -32,6 +32,12 @@ def at_azure(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> LocalAzure:
 
 
 @pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """Where a ledger is written: nothing is there yet."""
+    return tmp_path / "ledger"
+
+
+@pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Puts a `pulumi` on a PATH that holds nothing else; a shell's own words are all that it needs."""
     place = tmp_path / "bin"

@@ -18,7 +18,7 @@ from infra.domain.ledger import Kind
 from scripts.edges.exits import BUSY, GOOD, REFUSED, UNREACHABLE
 from scripts.edges.ledger_file import LedgerFile
 from scripts.local_azure.serve import LocalAzure
-from tests.scripts.backed_up import emptied, on_demand, records, refusal, restorable, run, take, with_server
+from tests.scripts.backed_up import emptied, on_demand, records, refusal, run, take, with_restorable_server
 
 # The server of the child, too.
 SERVER = "zepmem-faulty"
@@ -29,10 +29,7 @@ REASON = "before 0042"
 @pytest.fixture(scope="module")
 def made(azure: LocalAzure, root: Path) -> Environment:
     """The shipped prod with a server of its own."""
-    found, _ = with_server(azure, root, "prod", SERVER)
-    with azure.as_environment():
-        restorable(found)
-    return found
+    return with_restorable_server(azure, root, "prod", SERVER)[0]
 
 
 @pytest.fixture
@@ -40,11 +37,6 @@ def prod(at_azure: LocalAzure, made: Environment) -> Iterator[Environment]:
     """The same, without on-demand backups."""
     emptied(made)
     yield made
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "ledger"
 
 
 def fault(azure: LocalAzure, effect: str, method: str = "PUT", pattern: str = "*/backups/*", **more: object) -> None:

@@ -126,7 +126,8 @@ NEED_THE_STACK_FILE = {
     "compute.tier_in_doubt", "network.subnet", "protection.targets", "storage.late_alert", "availability.nervous_lag_alert",
     "database.overridden_allow_list", "database.second_switch", "database.index_dimensions", "database.index_settings",
     "database.same_set_twice", "database.build_memory", "database.alert_never_fires", "database.static_parameters",
-    "database.oversized_pool",
+    "database.oversized_pool", "long_term.retention", "long_term.copied", "long_term.redundancy", "long_term.vault_name",
+    "long_term.growing", "long_term.outlived",
 }  # fmt: skip
 
 

@@ -100,3 +100,16 @@ def test_a_version_that_is_asked_for_leaves_nothing_in_a_home(tmp_path: Path) ->
     home = tmp_path / "home"
     assert pulumi_cli.version({"PATH": f"{path}:/usr/bin:/bin", "PULUMI_HOME": str(home)}) == (3, 259, 0)
     assert not home.exists()
+
+
+def test_a_version_is_asked_once_as_long_as_the_command_is_the_same(tmp_path: Path) -> None:
+    path = place(tmp_path / "path", f"echo asked >>{tmp_path}/asked; {GOOD}")
+    environment = {"PATH": f"{path}:/usr/bin:/bin"}
+    assert pulumi_cli.version(environment) == pulumi_cli.version(environment) == (3, 259, 0)
+    assert (tmp_path / "asked").read_text().split() == ["asked"]
+    (path / "pulumi").write_text("#!/bin/sh\necho v3.300.1\n")
+    assert pulumi_cli.version(environment) == (3, 300, 1)
+    (path / "pulumi").write_text(f"#!/bin/sh\n[ -e {tmp_path}/mended ] && {GOOD}\n")
+    assert pulumi_cli.version(environment) is None
+    (tmp_path / "mended").touch()
+    assert pulumi_cli.version(environment) == (3, 259, 0), "that it failed is not kept"

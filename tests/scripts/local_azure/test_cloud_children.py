@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,17 +23,6 @@ def azure(tmp_path: Path, hands: Hands) -> Iterator[Cloud]:
     with cloud(tmp_path, hands=hands, settings=Settings(first_backup_seconds=3600)) as made:
         created(made)
         yield made
-
-
-def parameter(azure: Cloud, name: str) -> dict[str, Any]:
-    properties: dict[str, Any] = azure.get(f"{SERVER}/configurations/{name}")["properties"]
-    return properties
-
-
-def set_to(azure: Cloud, name: str, value: str, source: str = "user-override") -> dict[str, Any]:
-    body = {"properties": {"value": value, "source": source}}
-    properties: dict[str, Any] = done(azure, azure.patch(f"{SERVER}/configurations/{name}", body, VERSION))["properties"]
-    return properties
 
 
 def test_a_database_is_created_from_a_flat_or_a_wrapped_body(azure: Cloud, hands: Hands) -> None:

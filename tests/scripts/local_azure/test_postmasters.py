@@ -21,7 +21,7 @@ import pytest
 
 from scripts.local_azure import binaries as binaries_module, cluster_record
 from scripts.local_azure.postgres import Binaries, Cluster, Mode, Trouble, discard, names, sweep
-from scripts.local_azure.postmasters import Identity, Postmaster
+from scripts.local_azure.postmasters import Identity, Postmaster, last_words
 from scripts.local_azure.trouble import disk_trouble
 
 pytestmark = pytest.mark.live
@@ -191,6 +191,29 @@ def test_a_server_that_does_not_start_says_why(kept: Cluster) -> None:
     (kept.data / "away").rename(kept.data / "pg_hba.conf")
     kept.start()
     kept.stop()
+
+
+def test_a_line_that_is_not_the_servers_is_not_its_last_word(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    foreign = "E1121 12:52:15.623029   31685 ev_epoll1_linux.cc:373] Epoll1Poller encountered epoll_wait ERROR: Bad file descriptor\n"
+    first, last = (f"2026-11-21 12:52:15.6 UTC [7] {word}\n" for word in ("LOG:  could not open it", "FATAL:  could not load it"))
+    log.write_text(foreign)
+    assert last_words(log) == "nothing said"
+    log.write_text(first + foreign)
+    assert last_words(log) == first.strip()
+    log.write_text(first + last + foreign * 3)
+    assert last_words(log) == last.strip()
+    log.write_text("postgres: could not find the database system\nExpected to find it in the directory\n" + foreign)
+    assert last_words(log) == "postgres: could not find the database system"
+
+
+def test_a_server_that_ends_before_it_says_anything_is_told_by_its_end(tmp_path: Path) -> None:
+    """A stand-in: no PostgreSQL can be made to be so silent. Its process and its end are real."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "postgres").write_text("#!/bin/sh\nkill -SEGV $$\n")
+    (tmp_path / "bin" / "postgres").chmod(0o755)
+    with pytest.raises(Trouble, match="does not start: nothing said, ended by signal 11"):
+        Postmaster.start(Binaries(tmp_path, None), tmp_path, tmp_path / "log").await_ready(tmp_path, tmp_path / "log")
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
