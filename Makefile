@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install rehearse test nightly lint tools init up up-local preview reviewed drift drift-azure drift-database snapshot docs requirements clean
+.PHONY: help install rehearse test nightly lint tools init up up-local preview reviewed drift drift-azure drift-database snapshot dump drill docs requirements clean
 
 STACK ?= prod
 AGAINST ?= main
@@ -38,10 +38,11 @@ lint: $(VENV)/.dev  ## style, types and fences, in seconds
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q tests/house/test_arrows.py tests/house/test_shape.py
 
-tools: $(VENV)/.runtime  ## a Pulumi engine, an Azure CLI, Checkov and actionlint into .tools/bin, for tests and trials; once, unless installed
+tools: $(VENV)/.runtime  ## a Pulumi engine, an Azure CLI, Checkov, Azurite and actionlint into .tools/bin, for tests and trials; once, unless installed
 	@tools/pulumi-cli/build.sh "$$PWD/$(BIN)/python"
 	@tools/azure-cli/install.sh "$$PWD/$(BIN)/python"
 	@tools/checkov/install.sh "$$PWD/$(BIN)/python"
+	@tools/azurite/install.sh "$$PWD/$(BIN)/python"
 	@tools/actionlint/build.sh "$$PWD/$(BIN)/python"
 
 init: $(VENV)/.runtime  ## make a stack ready for its first up: your own server name, a password that nobody sees (STACK=prod)
@@ -76,6 +77,22 @@ drift-database: $(VENV)/.runtime  ## the half of it in the database
 
 snapshot: $(VENV)/.runtime  ## take the copy that fits the tier, and prove it (STACK=prod REASON="before 0042")
 	@$(BIN)/agentmem snapshot create --stack $(STACK) --reason "$(REASON)"
+
+# Where portable copies lie; LEDGER is where the ledger lies that knows them, without it in this folder.
+PLACE = $(or $(TO),$(error say where the copies lie: make $@ STACK=$(STACK) TO=FOLDER, or TO=https://ACCOUNT.blob.core.windows.net/CONTAINER))
+
+dump: $(VENV)/.runtime  ## write a portable copy of the database; PRUNE=1 deletes those beyond the contract (STACK=prod TO=copies)
+	@mkdir -p build/dump && rm -f build/dump/$(STACK).txt
+	@code=0; $(BIN)/agentmem dump --stack $(STACK) --to "$(PLACE)" $(if $(PRUNE),--prune) $(if $(LEDGER),--ledger "$(LEDGER)") \
+			>build/dump/$(STACK).txt || code=$$?; \
+		cat build/dump/$(STACK).txt; exit $$code
+
+drill: $(VENV)/.runtime  ## restore the newest of those copies into a PostgreSQL of its own, and compare (STACK=prod TO=copies)
+	@mkdir -p build/drill && rm -f build/drill/$(STACK).json build/drill/$(STACK).md
+	@code=0; $(BIN)/agentmem verify "$(PLACE)" --stack $(STACK) --restore --json $(if $(LEDGER),--ledger "$(LEDGER)") \
+			>build/drill/$(STACK).json || code=$$?; \
+		$(BIN)/python tools/drill/report.py build/drill/$(STACK).json build/drill/$(STACK).md || code=$$?; \
+		cat build/drill/$(STACK).md; exit $$code
 
 docs: $(VENV)/.dev  ## write the generated parts of README.md and docs/reference
 	@$(BIN)/python -m scripts.generate_docs

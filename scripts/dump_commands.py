@@ -17,7 +17,8 @@ from scripts.promote_command import command as promote
 Ledger = Annotated[str | None, typer.Option("--ledger", help="Folder or Blob of the ledger.", show_default=".agentmem in the project")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=16, help="Sessions that read tables at once.")]
 Place = Annotated[str, typer.Option("--to", help="A folder, or https://ACCOUNT.blob.core.windows.net/CONTAINER[/FOLDER].")]
-# Where a copy is made or fetched to, in the folder of the ledger, if its place is no folder of this machine.
+Work = Annotated[Path | None, typer.Option("--work", help="Where a copy for Blob is made or fetched to.", envvar="AGENTMEM_WORK")]
+# The same where nothing is said: in the folder of the ledger.
 WORK = "copies"
 
 
@@ -38,6 +39,7 @@ def dump(
     dsn: Dsn = None,
     entra: Entra = False,
     user: User = None,
+    work: Work = None,
     ledger: Ledger = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -55,8 +57,8 @@ def dump(
     environment = read(known_stack(stack), project)
     proof = functools.partial(prove, proof_server) if restore else None
     wanted = Wanted(
-        environment=environment, to=to, work=_home(project) / WORK, reason=reason, prove=proof, prune=prune, jobs=jobs, dry_run=dry_run,
-        as_json=as_json,
+        environment=environment, to=to, work=work or _home(project) / WORK, reason=reason, prove=proof, prune=prune, jobs=jobs,
+        dry_run=dry_run, as_json=as_json,
     )  # fmt: skip
     connect = sessions(environment, dsn, os.environ.get("PGPASSWORD"), entra, user)
     raise typer.Exit(run(wanted, connect, open_ledger(ledger or str(_home(project)))))
@@ -66,6 +68,7 @@ def verify(
     copy: Annotated[str, typer.Argument(help="A folder that agentmem dump wrote; with --stack, the place of copies.", metavar="COPY")],
     stack: Annotated[str | None, typer.Option("--stack", "-s", help="Take the newest copy of this environment at the place.")] = None,
     restore: Annotated[bool, typer.Option("--restore", help="Restore it into a server of its own on this machine, and compare.")] = False,
+    work: Work = None,
     ledger: Ledger = None,
     as_json: AsJson = False,
     folder: Folder = Path(),
@@ -76,7 +79,7 @@ def verify(
     from scripts.verify import verify as run
 
     home = _home(project_folder(folder))
-    with _copy(copy, stack, home / WORK) as here:
+    with _copy(copy, stack, work or home / WORK) as here:
         raise typer.Exit(run(here, server=proof_server if restore else None, ledger=open_ledger(ledger or str(home)), as_json=as_json))
 
 

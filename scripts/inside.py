@@ -22,6 +22,8 @@ from scripts.edges.exits import BAD, BUSY, CONFIGURATION, GOOD, USAGE, Failure
 GUIDE = "docs/guides/inside-the-network.md"
 # What makes no sense there: a container in a container, and what brings its own Azure.
 _NOT_INSIDE = ("inside", "local-azure", "rehearse")
+# Where a dump is made on its way into Blob: what is mounted there can only be read.
+_WORK = "/tmp/agentmem"
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@|\bpassword=", re.IGNORECASE)
 
 
@@ -113,7 +115,7 @@ def _work(environment: Environment, stack_text: bytes, command: Sequence[str], p
     if not {"--stack", "-s"} & {word.partition("=")[0] for word in words}:
         words += ["--stack", environment.name]
     login = {} if password else {"AGENTMEM_ENTRA": "1", "AGENTMEM_USER": names.JOB}
-    variables = {"AGENTMEM_FOLDER": container_job.MOUNTED, **login}
+    variables = {"AGENTMEM_FOLDER": container_job.MOUNTED, "AGENTMEM_WORK": _WORK, **login}
     files = {f"Pulumi.{environment.name}.yaml": stack_text}
     digest = hashlib.sha256("\0".join([job.image, *words]).encode() + b"\0" + stack_text).hexdigest()[:32]
     return Work(job.image, words, variables, files, digest, {"PGPASSWORD": password} if password else {})

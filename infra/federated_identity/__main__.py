@@ -1,7 +1,9 @@
-"""A Pulumi program of its own: the two identities with which GitHub's workflows log in, for one environment, with no stored secret.
+"""A Pulumi program of its own: the identities with which GitHub's workflows log in, for one environment, with no stored secret.
 
 The stack's name is the environment's. `apply` may change what is in the environment's group and its locks, for jobs of the GitHub
-environment of that name, which has reviewers; `read` may only look, for jobs of NAME-read. Both live in a group of their own: whoever
+environment of that name, which has reviewers; `read` may only look, for jobs of NAME-read. Where portable copies are kept in Blob
+Storage, `copies` may write and delete them and note them in the ledger, for jobs of NAME-copies; `drill` may read them and write the
+ledger, for jobs of NAME-drill: neither has a right on anything else in Azure. All live in a group of their own: whoever
 may change the environment's group must not be able to write himself another login. The group must be there: a first up makes it.
 """
 
@@ -27,16 +29,28 @@ CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
 LOCKS = tuple(f"Microsoft.Authorization/locks/{verb}" for verb in ("read", "write", "delete"))
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+")
 _RESOURCE = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/.+")
+_CONTAINER = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/(?P<group>[^/]+)/providers/Microsoft\.Storage/storageAccounts/[^/]+"
+    r"/blobServices/default/containers/[^/]+"
+)
+
+
+_KEYS = ("repository", "resource_group", "state_storage", "key_vault", "copies_container", "ledger_container")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the stack's configuration says: whose workflows, which group, and where Pulumi keeps state and key ("" for neither)."""
+    """What the stack's configuration says: whose workflows, which group, where Pulumi keeps state and key ("" for neither).
+
+    `copies` and `ledger` are containers of Blob Storage, both or neither.
+    """
 
     repository: str
     group: str
     state: str
     vault: str
+    copies: str
+    ledger: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ class Right:
 def settings() -> Settings:
     """The configuration of this stack; raises RunError with every mistake in it."""
     config = pulumi.Config()
-    found = Settings(*(config.get(key) or "" for key in ("repository", "resource_group", "state_storage", "key_vault")))
+    found = Settings(*(config.get(key) or "" for key in _KEYS))
     wrong = []
     if not _REPOSITORY.fullmatch(found.repository):
         wrong.append(f"repository is {found.repository!r}, not OWNER/NAME")
@@ -60,9 +74,27 @@ def settings() -> Settings:
         wrong.append("resource_group is not set: the group of the environment, for example rg-zepmem-prod")
     wrong += [f"{key} is no resource id: {value}" for key, value in (("state_storage", found.state), ("key_vault", found.vault))
               if value and not _RESOURCE.fullmatch(value)]  # fmt: skip
+    wrong += _of_copies(found)
     if wrong:
         raise pulumi.RunError("; ".join(wrong))
     return found
+
+
+def _of_copies(found: Settings) -> list[str]:
+    """What is wrong with the places of copies and ledger: a right on less than a container cannot be given, and on more is too much."""
+    places = {"copies_container": found.copies, "ledger_container": found.ledger}
+    if bool(found.copies) != bool(found.ledger):
+        return ["copies_container and ledger_container go together: a copy is noted, and its proof beside it"]
+    wrong = []
+    for key, value in places.items():
+        container = _CONTAINER.fullmatch(value)
+        if value and not container:
+            wrong.append(f"{key} is no id of a container of Blob Storage: {value}")
+        elif container and container["group"].lower() == found.group.lower():
+            wrong.append(f"{key} lies in {found.group}: whoever may change the environment could delete its copies with it")
+    if found.copies and found.copies.lower() == found.ledger.lower():
+        wrong.append("copies_container and ledger_container are one: whoever notes a proof could delete the copy")
+    return wrong
 
 
 class Login(pulumi.ComponentResource):
@@ -123,7 +155,7 @@ def _role(subscription: str, identifier: str) -> str:
 
 
 def main() -> None:
-    """Both identities of one environment, and the ids that its variables at GitHub take."""
+    """The identities of one environment, and the ids that its variables at GitHub take."""
     told, environment = settings(), pulumi.get_stack()
     account = authorization.get_client_config()
     subscription = f"/subscriptions/{account.subscription_id}"
@@ -139,6 +171,11 @@ def main() -> None:
         "apply": Login("apply", environment, group.name, told, changes),
         "read": Login("read", f"{environment}-read", group.name, told, rights(READER, BLOB_READER)),
     }
+    if told.copies:
+        for name, of_copies in (("copies", BLOB_CONTRIBUTOR), ("drill", BLOB_READER)):
+            kept = [("copies", told.copies, of_copies), ("ledger", told.ledger, BLOB_CONTRIBUTOR)]
+            given = [Right(what, where, _role(subscription, role)) for what, where, role in kept]
+            logins[name] = Login(name, f"{environment}-{name}", group.name, told, given)
     for name, login in logins.items():
         pulumi.export(f"{name}_client_id", login.identity.client_id)
     pulumi.export("tenant_id", account.tenant_id)

@@ -17,7 +17,9 @@ from scripts.edges.portable_schema import Schema
 from scripts.edges.postgres import statement, told
 from scripts.edges.table_digests import Found, settle
 
-_SEQUENCES = "SELECT schemaname, sequencename, last_value FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1, 2"
+_SEQUENCES = """SELECT schemaname, sequencename, last_value,
+has_sequence_privilege(format('%I.%I', schemaname, sequencename)::regclass, 'USAGE, SELECT')
+FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1, 2"""
 _EXTENSIONS = "SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
 _SOURCE = """SELECT current_setting('server_version_num')::int, pg_export_snapshot(), pg_encoding_to_char(encoding), datcollate
 FROM pg_database WHERE datname = current_database()"""
@@ -131,7 +133,7 @@ class LiveOrigin:
         room = vector_facts.extension_room(session)
         self.schema = portable_schema.read(session, self.version // 10_000, self.source.snapshot_id, valid, room)
         self.extensions = tuple(Extension(name=name, version=version) for name, version in session.execute(_EXTENSIONS))
-        self.sequences = tuple(Sequence(schema_name=room, name=name, last_value=last) for room, name, last in session.execute(_SEQUENCES))
+        self.sequences = tuple(_sequence(*row) for row in session.execute(_SEQUENCES))
         self.models = vector_facts.models(session)
 
     @contextmanager
@@ -198,8 +200,7 @@ def live(connect: Callable[[], Any], *, described: bool = True) -> Iterator[Live
         session.execute(_BEGIN)
         version, snapshot_id, encoding, locale = session.execute(_SOURCE).fetchone()
         _refuse_large_objects(session)
-        found = {(table.schema, table.name): table for table in table_digests.tables(session)}
-        _lock(session, connect, found.values())
+        found = _locked_tables(session, connect)
         source = Source(server_version_num=version, snapshot_id=snapshot_id, encoding=encoding, locale=locale)
         origin = LiveOrigin(session, connect, source, found)
         if described:
@@ -207,18 +208,26 @@ def live(connect: Callable[[], Any], *, described: bool = True) -> Iterator[Live
         yield origin
 
 
-def _lock(session: Any, connect: Callable[[], Any], tables: Iterable[Found]) -> None:
-    """Nobody can alter the tables until the session ends. Raises Failure (BUSY) that says who keeps even readers out."""
-    for table in tables:
-        try:
+def _locked_tables(session: Any, connect: Callable[[], Any]) -> dict[tuple[str, str], Found]:
+    """The tables, which nobody can alter until the session ends. Raises Failure (BUSY) that says who keeps even readers out."""
+    try:
+        found = {(table.schema, table.name): table for table in table_digests.tables(session)}  # their sizes want the lock, too
+        for table in found.values():
             session.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
-        except psycopg.errors.LockNotAvailable:
-            place = {"schema": table.schema, "table": table.name}
-            with connect() as other:
-                row = other.execute(statement("read_table_lock_holder"), place).fetchone()
-            who = f"process {row[0]} of {row[1]}{f' ({row[2]})' if row[2] else ''}" if row else "somebody who has just gone"
-            says = f"{table.schema}.{table.name} is locked by {who}"
-            raise Failure(BUSY, says, hint="wait until it ends, or end it; then run this again") from None
+    except psycopg.errors.LockNotAvailable:
+        with connect() as other:
+            row = other.execute(statement("read_reader_obstacle")).fetchone()
+        pid, user, application, table_name = row or (None, "", "", "a table")
+        who = f"process {pid} of {user}{f' ({application})' if application else ''}" if pid else "somebody who has just gone"
+        raise Failure(BUSY, f"{table_name} is locked by {who}", hint="wait until it ends, or end it; then run this again") from None
+    return found
+
+
+def _sequence(room: str, name: str, last: int | None, readable: bool) -> Sequence:
+    """A sequence and where it is. One that may not be read looks as if it had never been used, and would begin anew."""
+    if not readable:
+        raise Failure(REFUSED, f"permission denied for sequence {room}.{name}", hint="grant SELECT on all sequences to this login")
+    return Sequence(schema_name=room, name=name, last_value=last)
 
 
 def _refuse_large_objects(session: Any) -> None:

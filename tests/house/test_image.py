@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 # `COPY a b ./`, with what stands before the last word as sources; a copy from another stage has none here.
 _COPY = re.compile(r"^COPY (?!--from)(.+) (\S+)$", re.MULTILINE)
@@ -37,10 +38,20 @@ def test_what_is_copied_is_there_and_let_in(dockerfile: str, root: Path) -> None
 
 
 def test_its_packages_are_pinned_with_hashes(dockerfile: str) -> None:
-    installs = [line for line in dockerfile.splitlines() if " install " in line]
+    installs = [line for line in dockerfile.splitlines() if "/pip " in line and " install " in line]
     assert len(installs) == 2
     assert "--require-hashes" in installs[0] and "--only-binary :all:" in installs[0]
     assert "--no-index" in installs[1] and "--no-deps" in installs[1], "our own package brings nothing else from outside"
+
+
+def test_it_can_dump_over_tls_every_server_that_is_declared(dockerfile: str, root: Path) -> None:
+    """The pg_dump among the packages knows no TLS; the one of the base is asked for its version when the image is built."""
+    (install,) = [line for line in dockerfile.splitlines() if "apt-get install" in line]
+    assert "postgresql-client " in install
+    (least,) = re.findall(r'test "\$\(pg_dump --version .*\)" -ge (\d+)$', install)
+    assert dockerfile.index("apt-get install") > dockerfile.rindex("FROM "), "it is in what runs, not in what builds"
+    declared = [yaml.safe_load(path.read_text(encoding="utf-8"))["config"]["agent-memory:server"] for path in root.glob("Pulumi.*.yaml")]
+    assert {server["version"] for server in declared} == {int(least)}
 
 
 def test_its_user_is_a_number_other_than_root(dockerfile: str) -> None:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-import typer
 import yaml
 
-from scripts.cli import app
+from tests.house.shell_calls import Called, Makefile, called, faults, scripts, verb
 from tests.house.sources import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = tuple(sorted(FOLDER.glob("*.yml")))
 PIPELINES = tuple(sorted((ROOT / "docs" / "azure-pipelines").glob("*.yml")))
 ALL = (*WORKFLOWS, *PIPELINES)
-ROOT_COMMAND = typer.main.get_command(app)
+MAKEFILE = Makefile((ROOT / "Makefile").read_text(encoding="utf-8"))
+STEPS = {"preview.yml", "apply.yml", "drift.yml", "snapshot.yml", "dump.yml", "drill.yml"}
+SCHEDULED = {"drift.yml", "dump.yml", "drill.yml"}
 # A job logs in at Azure, or it gets no token to do so.
 LOGIN = "azure/login@"
 # Of the five fields of a cron line: the least and the most.
@@ -50,74 +47,27 @@ def _jobs(path: Path) -> dict[str, dict[str, Any]]:
 JOBS = {name: job for path in WORKFLOWS for name, job in _jobs(path).items()}
 
 
-def _scripts(value: Any) -> Iterator[str]:
-    """Every script of a workflow or a pipeline, at whatever depth."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key in ("run", "bash", "script", "inlineScript") and isinstance(item, str):
-                yield item
-            else:
-                yield from _scripts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _scripts(item)
-
-
-@dataclass(frozen=True)
-class Called:
-    """A command of a script: its words after its name."""
-
-    name: str
-    words: tuple[str, ...]
-
-
 def _called(path: Path, name: str) -> list[Called]:
-    """The calls of `name` in the scripts of a file, wherever it lies, each up to what ends a command of a shell."""
-    found = []
-    for script in _scripts(_load(path)):
-        for line in script.replace("\\\n", " ").splitlines():
-            lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-            lexer.whitespace_split, words = True, []
-            for word in (*lexer, ";"):
-                if not set(word) <= set(";&|<>()"):
-                    words.append(word)
-                    continue
-                at = [number for number, each in enumerate(words) if each.rpartition("/")[2] == name]
-                found += [Called(name, tuple(words[at[0] + 1 :]))] if at else []
-                words = []
-    return found
-
-
-def _verb(words: tuple[str, ...]) -> tuple[click.Command, tuple[str, ...]]:
-    """The verb that the words name, at whatever depth, and what follows; raises KeyError for one that does not exist."""
-    command: Any = ROOT_COMMAND
-    while hasattr(command, "commands"):
-        command, words = command.commands[words[0]], words[1:]
-    return command, words
+    return [call for script in scripts(_load(path)) for call in called(script, name)]
 
 
 @pytest.mark.parametrize("path", ALL, ids=_id)
 def test_every_verb_and_every_option_exists(path: Path) -> None:
     for call in _called(path, "agentmem"):
-        command, words = _verb(call.words)
-        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known, call
-        required = {option for parameter in command.params if parameter.required for option in parameter.opts if option.startswith("--")}
-        assert required <= set(words), call
+        assert not faults(call), call
 
 
 @pytest.mark.parametrize("path", ALL, ids=_id)
-def test_every_target_of_make_exists(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    asked = {word for call in _called(path, "make") for word in call.words if "=" not in word and not word.startswith("-")}
-    assert asked <= targets
+def test_every_target_of_make_exists_and_reads_what_it_is_given(path: Path) -> None:
+    for call in _called(path, "make"):
+        assert not MAKEFILE.faults(call.words), call
 
 
-def test_every_verb_of_a_target_exists() -> None:
-    recipes = re.findall(r"\$\(BIN\)/agentmem ([a-z][a-z -]*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    assert len(recipes) > 5
-    for recipe in recipes:
-        _verb(tuple(recipe.split()))
+def test_every_verb_and_every_option_of_a_target_exists() -> None:
+    recipes = [call for script in MAKEFILE.scripts() for call in called(script, "agentmem")]
+    assert {call.words[0] for call in recipes} >= {"rehearse", "init", "up", "preview", "reviewed", "drift", "indexes", "dump", "verify"}
+    for call in recipes:
+        assert not faults(call), call
 
 
 def test_the_fence_sees_the_commands() -> None:
@@ -125,13 +75,37 @@ def test_the_fence_sees_the_commands() -> None:
     calls = {call.words[0] for path in WORKFLOWS for call in _called(path, "agentmem")}
     assert calls == {"preview", "comment", "reviewed", "snapshot", "gate", "up", "inside"}
     assert all(_called(path, "agentmem") or _called(path, "make") for path in ALL)
+    assert "make dump" in {" ".join((call.name, call.words[0])) for call in _called(FOLDER / "dump.yml", "make")}
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("agentmem dump --stack prod --to here --prune", set()),
+        ("agentmem dump --stack prod", {"--to"}),
+        (".venv/bin/agentmem verify there --restores", {"--restores"}),
+        ("agentmem local-azure run -- agentmem up --stack prod --yess", {"--yess"}),
+        ("make drill STACK=prod TO=there LEDGER=there", set()),
+        ("make drill STACK=prod", {"TO"}),
+        ('make dump TO="$TO" REASON="why"', {"REASON"}),
+        ("make drift STACK=prod", set()),
+        ("make dril STACK=prod", {"dril", "STACK"}),
+    ],
+)
+def test_the_fence_sees_a_mistake(line: str, wrong: set[str]) -> None:
+    name = "make" if line.startswith("make") else "agentmem"
+    (call,) = called(line, name)
+    assert (MAKEFILE.faults(call.words) if name == "make" else faults(call)) == wrong
+
+
+def test_the_fence_sees_a_verb_that_does_not_exist() -> None:
     with pytest.raises(KeyError):
-        _verb(("drill", "run"))
+        verb(("drill", "run"))
 
 
 def test_there_is_a_workflow_for_each_step() -> None:
-    assert {path.name for path in WORKFLOWS} == {"test.yml", "preview.yml", "apply.yml", "drift.yml", "snapshot.yml"}
-    assert {path.name for path in PIPELINES} == {"preview.yml", "apply.yml", "drift.yml", "snapshot.yml"}
+    assert {path.name for path in WORKFLOWS} == {"test.yml", *STEPS}
+    assert {path.name for path in PIPELINES} == STEPS
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=_id)
@@ -172,7 +146,7 @@ def test_no_checkout_leaves_its_token_behind(name: str) -> None:
 
 @pytest.mark.parametrize("path", ALL, ids=_id)
 def test_no_expression_is_pasted_into_a_script(path: Path) -> None:
-    assert not [script for script in _scripts(_load(path)) if "${{" in script]
+    assert not [script for script in scripts(_load(path)) if "${{" in script]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=_id)
@@ -210,12 +184,40 @@ def test_nothing_is_applied_before_it_is_held_against_what_was_reviewed() -> Non
 def test_a_schedule_can_come_true(path: Path) -> None:
     document = _load(path)
     schedules = document.get("schedules") or (document.get(True) or {}).get("schedule") or []
-    assert bool(schedules) == (path.name == "drift.yml")
+    assert bool(schedules) == (path.name in SCHEDULED)
     for each in schedules:
         fields = each["cron"].split()
         assert len(fields) == len(FIELDS)
         for field, (least, most) in zip(fields, FIELDS, strict=True):
             assert field == "*" or least <= int(field) <= most, each
+
+
+@pytest.mark.parametrize("folder", [FOLDER, ROOT / "docs" / "azure-pipelines"], ids=lambda folder: folder.name)
+def test_what_was_dumped_is_drilled_a_day_later(folder: Path) -> None:
+    def when(name: str) -> tuple[int, ...]:
+        document = _load(folder / name)
+        (schedule,) = document.get("schedules") or document[True]["schedule"]
+        minute, hour, _, _, weekday = schedule["cron"].split()
+        return int(weekday), int(hour), int(minute)
+
+    dump, drill = when("dump.yml"), when("drill.yml")
+    assert drill == ((dump[0] + 1) % 7, *dump[1:])
+
+
+def test_who_dumps_and_who_drills_log_in_as_different_ones_without_a_right_on_a_subscription() -> None:
+    dump, drill = JOBS["dump.yml:dump"], JOBS["drill.yml:drill"]
+    assert (dump["environment"], drill["environment"]) == ("${{ matrix.stack }}-copies", "${{ matrix.stack }}-drill")
+    for job in (dump, drill):
+        (login,) = [step["with"] for step in job["steps"] if str(step.get("uses", "")).startswith(LOGIN)]
+        assert login["allow-no-subscriptions"] is True and "subscription-id" not in login
+        assert job["concurrency"]["cancel-in-progress"] is False
+    assert "AGENTMEM_USER" not in str(drill)
+
+
+def test_a_runner_has_the_client_of_every_server_that_is_declared() -> None:
+    stacks = [_load(path)["config"]["agent-memory:server"]["version"] for path in ROOT.glob("Pulumi.*.yaml")]
+    for path in (FOLDER / "dump.yml", ROOT / "docs" / "azure-pipelines" / "dump.yml"):
+        assert [int(found) for found in re.findall(r"postgresql-client-(\d+)", path.read_text(encoding="utf-8"))] == [max(stacks)]
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=_id)

@@ -16,10 +16,14 @@ PROJECT = "agent-memory-identity"
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-zepmem-prod"
 STATE = "/subscriptions/s/resourceGroups/rg-state/providers/Microsoft.Storage/storageAccounts/state"
 VAULT = "/subscriptions/s/resourceGroups/rg-state/providers/Microsoft.KeyVault/vaults/keys"
+CONTAINERS = "/subscriptions/s/resourceGroups/rg-copies/providers/Microsoft.Storage/storageAccounts/kept/blobServices/default/containers"
+COPIES, LEDGER = f"{CONTAINERS}/copies", f"{CONTAINERS}/ledger"
+WRITES, READS = "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 
 
 def _plan(**changes: str) -> Plan:
-    told = {"repository": "acme/memory", "resource_group": "rg-zepmem-prod", "state_storage": STATE, "key_vault": VAULT, **changes}
+    told = {"repository": "acme/memory", "resource_group": "rg-zepmem-prod", "state_storage": STATE, "key_vault": VAULT}
+    told |= {"copies_container": COPIES, "ledger_container": LEDGER, **changes}
     config = {"azure-native:location": "westeurope", **{f"{PROJECT}:{key}": value for key, value in told.items()}}
     return capture(PROJECT, "prod", config, (), mode=Mode.RESOLVED, program=PROGRAM)
 
@@ -37,7 +41,12 @@ def _rights(plan: Plan, who: str) -> dict[str, tuple[Any, str]]:
 
 def test_each_identity_is_for_one_environment_of_one_repository(plan: Plan) -> None:
     subjects = {item.name: item.inputs["subject"] for item in plan.of_type("FederatedIdentityCredential")}
-    assert subjects == {"apply-github": "repo:acme/memory:environment:prod", "read-github": "repo:acme/memory:environment:prod-read"}
+    assert subjects == {
+        "apply-github": "repo:acme/memory:environment:prod",
+        "read-github": "repo:acme/memory:environment:prod-read",
+        "copies-github": "repo:acme/memory:environment:prod-copies",
+        "drill-github": "repo:acme/memory:environment:prod-drill",
+    }
 
 
 def test_tokens_come_from_github_and_are_meant_for_azure(plan: Plan) -> None:
@@ -67,6 +76,31 @@ def test_apply_may_change_one_group_and_its_locks(plan: Plan) -> None:
     ]
     assert locks.inputs["assignableScopes"] == [GROUP]
     assert "locks" in plan.find("apply-locks").depends_on
+
+
+def test_who_copies_has_two_containers_and_who_drills_cannot_touch_a_copy(plan: Plan) -> None:
+    """What a copy holds is run by the drill: it must not be able to delete the others."""
+    assert _rights(plan, "copies") == {"copies-copies": (COPIES, WRITES), "copies-ledger": (LEDGER, WRITES)}
+    assert _rights(plan, "drill") == {"drill-copies": (COPIES, READS), "drill-ledger": (LEDGER, WRITES)}
+
+
+def test_where_no_copies_are_kept_nobody_may_write_them() -> None:
+    plan = _plan(copies_container="", ledger_container="")
+    assert {item.name for item in plan.of_type("UserAssignedIdentity")} == {"apply", "read"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"ledger_container": ""}, "copies_container and ledger_container go together"),
+        ({"copies_container": STATE}, "copies_container is no id of a container of Blob Storage: /subscriptions/s"),
+        ({"copies_container": COPIES.replace("rg-copies", "RG-zepmem-prod")}, "copies_container lies in rg-zepmem-prod: whoever may"),
+        ({"ledger_container": COPIES}, "copies_container and ledger_container are one"),
+    ],
+)
+def test_copies_lie_where_nobody_else_can_delete_them(changes: dict[str, str], says: str) -> None:
+    with pytest.raises(Exception, match=says):
+        _plan(**changes)
 
 
 def test_nobody_who_may_change_the_environment_may_change_the_logins(plan: Plan) -> None:
