@@ -20,9 +20,9 @@ _EVENT_SECONDS = 1.0
 
 
 @contextmanager
-def watching(items: Sequence[Item], as_json: bool) -> Iterator[Watching]:
+def watching(items: Sequence[Item], events: bool) -> Iterator[Watching]:
     """Who hears of a transfer, for as long as the block runs."""
-    if as_json:
+    if events:
         yield _Events(items).watching
         return
     with screen.bytes_progress() as bar:
@@ -32,8 +32,7 @@ def watching(items: Sequence[Item], as_json: bool) -> Iterator[Watching]:
 
         def on_build(name: str, progress: Progress) -> None:
             if name not in builds:
-                builds[name] = screen_task = bar.add_task(name, total=None)
-                bar.update(screen_task, visible=True)
+                builds[name] = bar.add_task(name, total=None)
             bar.update(builds[name], description=f"{name}: {progress.phase}", completed=progress.done, total=progress.total)
 
         yield Watching(on_bytes=lambda item, size: bar.update(rows, advance=size, description=item.title), on_build=on_build)
