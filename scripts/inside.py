@@ -18,6 +18,7 @@ from infra.domain.problem import Invalid
 from scripts.edges import container_job, screen, stack_file
 from scripts.edges.container_job import Found, Jobs, Place, Work
 from scripts.edges.exits import BAD, BUSY, CONFIGURATION, GOOD, USAGE, Failure
+from scripts.edges.interruptions import ending_in_order, uninterrupted
 
 GUIDE = "docs/guides/inside-the-network.md"
 # What makes no sense there: a container in a container, and what brings its own Azure.
@@ -49,7 +50,7 @@ def inside(
         _show(loaded.environment, work)
         return GOOD
     azure = jobs or container_job.jobs()
-    with container_job.ending_in_order():
+    with ending_in_order():
         place = _place(loaded.environment, azure)
         left = azure.find(place)
         if left is not None and _stands_in_the_way(left, work, place, replace):
@@ -75,7 +76,7 @@ def _run(azure: Jobs, place: Place, work: Work, joined: Found | None) -> int:
 
 def _remove(azure: Jobs, place: Place, run: str) -> str:
     """Remove the container and say so; that it could not be removed changes nothing about what the command did."""
-    with container_job.undisturbed():
+    with uninterrupted():
         try:
             azure.remove(place, run)
         except Failure as failure:

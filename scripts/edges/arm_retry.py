@@ -82,13 +82,14 @@ def finish(poller: LROPoller[T], where: str, deadline: Deadline) -> T:
 
 def _wait(error: BaseException | None, pause: float) -> float | None:
     """Seconds to wait before the next try; None for what waiting does not mend. What Azure asks for is honoured."""
-    told = _told(error)
+    told = asked_to_wait(error)
     if getattr(error, "status_code", None) == 429:
         return told if told is not None else _jittered(pause)
     return max(told or 0.0, _jittered(pause)) if code_of(error) in WAITED_FOR else None
 
 
-def _told(error: Any) -> float | None:
+def asked_to_wait(error: Any) -> float | None:
+    """Seconds that Azure asks to wait, None where it says nothing."""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     for name, unit in (("retry-after-ms", 1000.0), ("Retry-After", 1.0)):
         try:

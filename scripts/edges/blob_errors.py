@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from scripts.edges.arm_retry import asked_to_wait
 from scripts.edges.exits import BAD, BUSY, REFUSED, UNREACHABLE, Failure
 
 T = TypeVar("T")
@@ -125,15 +126,4 @@ def _wait(error: Any, pause: float) -> float | None:
     status = getattr(error, "status_code", None)
     if isinstance(error, ClientAuthenticationError) or (status is not None and status >= 300 and status not in _AGAIN):
         return None
-    return max(_told(error), pause * random.uniform(0.5, 1.0))
-
-
-def _told(error: Any) -> float:
-    """Seconds that Azure asks to wait, 0 where it says nothing."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    for name, unit in (("retry-after-ms", 1000.0), ("Retry-After", 1.0)):
-        try:
-            return float(headers[name]) / unit
-        except (KeyError, ValueError):
-            continue
-    return 0.0
+    return max((asked_to_wait(error) or 0.0), pause * random.uniform(0.5, 1.0))

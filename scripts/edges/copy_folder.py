@@ -14,6 +14,7 @@ from pathlib import Path
 from infra.domain.manifest import FILE, Artifact, Manifest, Refused, parse
 from infra.domain.retention import taken_at
 from scripts.edges.exits import BAD, BUSY, REFUSED, UNREACHABLE, USAGE, Failure
+from scripts.edges.ledger_file import settle
 
 # Hears of bytes, in the thread of whoever called.
 OnBytes = Callable[[int], None]
@@ -207,15 +208,6 @@ def accept(path: Path, artifact: Artifact, file: Incoming) -> None:
         path.unlink()
         hint = "run this again; if it comes again, the copy there is damaged"
         raise Failure(BAD, "did not come as the manifest says: its SHA-256 differs", where=artifact.path, hint=hint)
-
-
-def settle(folder: Path) -> None:
-    """A new name is on the disk only once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from infra.domain.manifest import FILE, Artifact, Manifest, Table, encode
 from scripts.edges import vector_facts
 from scripts.edges.dump_files import LOCK, faults_of, sha256
 from scripts.edges.exits import BUG, BUSY, UNREACHABLE, Failure
+from scripts.edges.ledger_file import settle
 from scripts.edges.origin import Item, LiveOrigin, Reader, live
 from scripts.edges.side_by_side_tables import side_by_side
 
@@ -44,12 +45,13 @@ def write(connect: Callable[[], Any], target: Path, environment: str, created_at
                 manifest = _fill(origin, partial, target.name, environment, created_at, on_bytes, jobs, known)
                 wrong = faults_of(partial, manifest, besides=frozenset({JOURNAL, LOCK}))
                 if wrong:
+                    (partial / JOURNAL).unlink(missing_ok=True)  # nothing of it is to be taken over
                     raise Failure(BUG, f"the dump does not read back: {wrong[0]}", where=str(partial))
                 _put(partial / FILE, encode(manifest))
                 (partial / JOURNAL).unlink(missing_ok=True)
                 os.rename(partial, target)
                 (target / LOCK).unlink()  # until here nobody else may take the folder over
-                _settle(target.parent)
+                settle(target.parent)
         except OSError as error:
             raise _unwritable(partial, error) from None
     return manifest
@@ -214,15 +216,6 @@ def _put(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def _settle(folder: Path) -> None:
-    """A new name is on the disk only once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError) -> Failure:

@@ -6,10 +6,8 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-
-from scripts.edges.container_job import undisturbed
 
 # Ctrl-C pressed twice in haste, or a runner that sends SIGINT and SIGTERM together, means to end once. An interruption that meets
 # the first steps of the way back would undo them; one that comes later than this means a way back that hangs.
@@ -32,19 +30,28 @@ def ending_in_order() -> Iterator[None]:
     if not _may_turn_signals():
         yield
         return
-    before = {number: signal.signal(number, end) for number in _SIGNALS}
-    try:
+    with _turned(end):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """No signal ends the block but one that ends the process."""
-    with undisturbed() if _may_turn_signals() else contextlib.nullcontext():
+    if not _may_turn_signals():
         yield
+        return
+    with _turned(signal.SIG_IGN):
+        yield
+
+
+@contextlib.contextmanager
+def _turned(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def _may_turn_signals() -> bool:

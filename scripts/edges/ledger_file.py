@@ -127,7 +127,7 @@ def replace(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-        _settle(path.parent)
+        settle(path.parent)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
@@ -149,12 +149,12 @@ def _extend(path: Path, size: int, text: bytes) -> None:
             raise
         finally:
             os.close(descriptor)
-        _settle(path.parent)
+        settle(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """A new name is on the disk only once its folder is."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
