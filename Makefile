@@ -30,7 +30,7 @@ test: lint  ## lint, types, and the whole suite, with real PostgreSQL servers
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 nightly: $(VENV)/.dev  ## every fault at every write of an up, and more kills of the engine: an hour (AGENTMEM_SEED=N repeats one)
-	@AGENTMEM_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist load -rA tests/engine/test_faults.py tests/engine/test_kills.py
+	@AGENTMEM_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist load -rA tests/engine/test_faults.py tests/engine/test_kills.py tests/live/test_transfer_kills.py
 
 lint: $(VENV)/.dev  ## style, types and fences, in seconds
 	@$(BIN)/ruff check .

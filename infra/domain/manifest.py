@@ -19,7 +19,7 @@ FILE = "manifest.json"
 # A digest that every version of PostgreSQL gives alike, for copies that are kept.
 ALGORITHM = "sum of the first 8 bytes of sha256(record_send), signed, as numeric"
 # A third of its cost, and promised to be alike only within one major version: for two servers that are compared at once.
-FAST_ALGORITHM = "sum of hash_record_extended, as numeric"
+FAST_ALGORITHM = "sum of hash_record_extended of itself, as numeric"
 # What our own dump names its files; nothing else, so that no manifest can point out of its folder.
 PATH = r"^(pre-data\.sql|post-data\.sql|vector-indexes\.sql|data/[0-9]{1,9}\.copy\.zst)$"
 Count = Annotated[int, Field(ge=0)]

@@ -25,6 +25,8 @@ from scripts.edges.plain_relay import relay
 # Newer minor releases fence a plain dump in commands of psql; it is SQL without them.
 _FENCE = re.compile(rb"(?m)^\\(un)?restrict \w+\n")
 # A plain dump runs with an empty search path, and there a trigger or a rule that compares two vectors finds no operator.
+# What the two programs say without an SQLSTATE.
+_FULL = ("No space left", "File too large", "Disk quota")
 _LOST = ("connection", "invalid snapshot identifier", "shutting down", "starting up", "recovery mode")
 _EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);"
 
@@ -126,8 +128,10 @@ def _run(command: list[str], password: str | None = None) -> bytes:
 
 def _failure(program: str, fact: str) -> Failure:
     """What a program's last words mean; they come without an SQLSTATE."""
-    if "lock timeout" in fact:
+    if "lock timeout" in fact or "statement timeout" in fact:  # pg_dump waits for its locks with the latter
         return Failure(BUSY, fact, where=program, hint="somebody alters a table: try again")
+    if any(words in fact for words in _FULL):
+        return Failure(UNREACHABLE, fact, where=program, hint=f"free some space in {tempfile.gettempdir()}")
     if any(words in fact for words in _LOST):
         return Failure(UNREACHABLE, fact, where=program, hint="try again")
     return Failure(REFUSED, fact, where=program, hint="log in as who may read all")

@@ -216,8 +216,12 @@ class Transfer:
     def _bridged(self, wanted: Iterable[Any]) -> dict[str, transfer_indexes.Bridge]:
         self._target.note(_BRIDGES)
         with self._phases.phase("bridge") as done:
-            made = {index.name: bridge for index in wanted if (bridge := self._bridge(index)) is not None}
-            transfer_indexes.set_probes(self._target.session, made.values())
+            made: dict[str, transfer_indexes.Bridge] = {}
+            for index in wanted:
+                if (bridge := self._bridge(index)) is not None:
+                    made[index.name] = bridge
+                    # At once: until then new sessions look into one list of it alone.
+                    transfer_indexes.set_probes(self._target.session, made.values())
             done(f"{len(made)} IVFFlat indexes answer until the HNSW indexes are there")
         self._watching.on_moment("bridged")
         return made
