@@ -72,11 +72,12 @@ class Table(_Part):
 
 
 class Sequence(_Part):
-    """A sequence; `last_value` is None if it was never used."""
+    """A sequence; `last_value` is None if it was never used, and then `next_value` is what it gives first."""
 
     schema_name: str
     name: str
     last_value: int | None
+    next_value: int | None = None
 
 
 class VectorIndex(_Part):

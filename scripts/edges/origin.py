@@ -20,6 +20,8 @@ from scripts.edges.table_digests import Found, settle
 _SEQUENCES = """SELECT schemaname, sequencename, last_value,
 has_sequence_privilege(format('%I.%I', schemaname, sequencename)::regclass, 'USAGE, SELECT')
 FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1, 2"""
+# Of one that was never used: what it was made or set to begin with.
+_FIRST = "SELECT last_value FROM {}"
 _EXTENSIONS = "SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
 _SOURCE = """SELECT current_setting('server_version_num')::int, pg_export_snapshot(), pg_encoding_to_char(encoding), datcollate
 FROM pg_database WHERE datname = current_database()"""
@@ -133,7 +135,7 @@ class LiveOrigin:
         room = vector_facts.extension_room(session)
         self.schema = portable_schema.read(session, self.version // 10_000, self.source.snapshot_id, valid, room)
         self.extensions = tuple(Extension(name=name, version=version) for name, version in session.execute(_EXTENSIONS))
-        self.sequences = tuple(_sequence(*row) for row in session.execute(_SEQUENCES))
+        self.sequences = tuple(_sequence(session, *row) for row in session.execute(_SEQUENCES).fetchall())
         self.models = vector_facts.models(session)
 
     @contextmanager
@@ -223,11 +225,12 @@ def _locked_tables(session: Any, connect: Callable[[], Any]) -> dict[tuple[str, 
     return found
 
 
-def _sequence(room: str, name: str, last: int | None, readable: bool) -> Sequence:
+def _sequence(session: Any, room: str, name: str, last: int | None, readable: bool) -> Sequence:
     """A sequence and where it is. One that may not be read looks as if it had never been used, and would begin anew."""
     if not readable:
         raise Failure(REFUSED, f"permission denied for sequence {room}.{name}", hint="grant SELECT on all sequences to this login")
-    return Sequence(schema_name=room, name=name, last_value=last)
+    first = None if last is not None else session.execute(sql.SQL(_FIRST).format(sql.Identifier(room, name))).fetchone()[0]
+    return Sequence(schema_name=room, name=name, last_value=last, next_value=first)
 
 
 def _refuse_large_objects(session: Any) -> None:

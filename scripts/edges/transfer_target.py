@@ -161,9 +161,9 @@ class Target:
         """Every sequence goes on where that of the source is."""
         with told("sequences"), self.session.transaction():
             for each in sequences:
-                if each.last_value is not None:
-                    name = sql.Literal(sql.Identifier(each.schema_name, each.name).as_string(self.session))
-                    self.session.execute(sql.SQL("SELECT setval({}, {})").format(name, sql.Literal(each.last_value)))
+                name = sql.Identifier(each.schema_name, each.name).as_string(self.session)
+                used = each.last_value is not None
+                self.session.execute("SELECT setval(%s, %s, %s)", (name, each.last_value if used else each.next_value, used))
 
     def finish_schema(self, origin: Origin, memory_kib: int) -> None:
         """Keys, constraints, ordinary indexes, triggers, in one transaction with its note."""

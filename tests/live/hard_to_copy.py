@@ -54,7 +54,7 @@ CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.short := 
 CREATE TRIGGER moved BEFORE UPDATE ON facts FOR EACH ROW WHEN (OLD.embedding IS DISTINCT FROM NEW.embedding) EXECUTE FUNCTION stamp();
 CREATE VIEW moods AS SELECT feels FROM "Odd ""Room"."Mixed Case";
 CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS facts FROM facts;
-CREATE SEQUENCE unused; CREATE SEQUENCE "Used Up"; SELECT setval('"Used Up"', 41);
+CREATE SEQUENCE unused; SELECT setval('unused', 7, false); CREATE SEQUENCE "Used Up"; SELECT setval('"Used Up"', 41);
 """
 
 

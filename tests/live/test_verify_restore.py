@@ -53,10 +53,11 @@ def test_nothing_is_missing_afterwards(copy: Path, cluster: Cluster, database: D
         end(target)
         seen.append(kept[-1].value(objects))
         seen.append(kept[-1].value("SELECT facts FROM counted"))
+        seen.append(kept[-1].value("SELECT nextval('unused')"))
 
     monkeypatch.setattr(transfer_target.Target, "end", looked)
     assert verify(copy, server=server_of(cluster, kept)) == GOOD
-    assert seen == [database.value(objects), 60]
+    assert seen == [database.value(objects), 60, 7]
 
 
 @pytest.mark.parametrize(
