@@ -5,6 +5,7 @@ record(connection, action.vector_set, built)   # after each build; a build is ne
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,16 @@ def record(connection: psycopg.Connection[Any], vector_set: VectorSet, built: Bu
     }  # fmt: skip
     try:
         with connection.transaction():
-            if not _there(connection):
-                connection.execute(postgres.statement("create_own_schema"))
-                connection.execute(postgres.statement("create_index_builds"))
+            _create(connection)
             return connection.execute(postgres.statement("record_index_build"), values).fetchone() is not None
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
         return False
+
+
+def prepare(connection: psycopg.Connection[Any]) -> None:
+    """Make the table, before several builds at once would all want to."""
+    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+        _create(connection)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,12 @@ def read(connection: psycopg.Connection[Any], tables: Sequence[str]) -> dict[int
     except psycopg.errors.InsufficientPrivilege:
         return {}
     return {oid: Record(built_on, days, version) for oid, built_on, days, version in rows}
+
+
+def _create(connection: psycopg.Connection[Any]) -> None:
+    if not _there(connection):
+        connection.execute(postgres.statement("create_own_schema"))
+        connection.execute(postgres.statement("create_index_builds"))
 
 
 def _there(connection: psycopg.Connection[Any]) -> bool:

@@ -5,17 +5,25 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from scripts.edges.origin import Item, Origin, Reader
 
+_S = TypeVar("_S")
+_I = TypeVar("_I")
 _T = TypeVar("_T")
 # A main thread that waits without end does not hear a Ctrl-C.
 _PAUSE_SECONDS = 0.1
 
 
 def side_by_side(origin: Origin, items: Sequence[Item], work: Callable[[Reader, Item], _T], jobs: int) -> list[_T]:
-    """What `work` gives for each item, in the order of the items. Raises what the first one that failed has raised."""
+    """What `work` gives for each table, in their order. Raises what the first one that failed has raised."""
+    return in_sessions(origin.reader, items, work, jobs)
+
+
+def in_sessions(opened: Callable[[], AbstractContextManager[_S]], items: Sequence[_I], work: Callable[[_S, _I], _T], jobs: int) -> list[_T]:
+    """What `work` gives for each item in one of `jobs` sessions, in the order of the items; the first are begun first."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(items)):
         waiting.put(number)
@@ -25,10 +33,10 @@ def side_by_side(origin: Origin, items: Sequence[Item], work: Callable[[Reader, 
 
     def run() -> None:
         try:
-            with origin.reader() as reader:
+            with opened() as session:
                 while not stopped.is_set():
                     number = waiting.get_nowait()
-                    done[number] = work(reader, items[number])
+                    done[number] = work(session, items[number])
         except queue.Empty:
             return
         except BaseException as error:

@@ -17,7 +17,7 @@ from scripts.edges.index_builds import Progress, Room
 from scripts.edges.origin import Item, Origin, Reader
 from scripts.edges.phases import Phases
 from scripts.edges.postgres import told
-from scripts.edges.side_by_side_tables import side_by_side
+from scripts.edges.side_by_side_tables import in_sessions, side_by_side
 from scripts.edges.transfer_target import Target, algorithm_for, fingerprint, is_copied, refuse_others
 
 _BRIDGES = "bridges"
@@ -125,11 +125,7 @@ class Transfer:
 
     def _index(self, wanted: tuple[Any, ...], bridges: dict[str, transfer_indexes.Bridge]) -> None:
         with self._phases.phase("indexes") as done:
-            for index in wanted:
-                beside = bridges.get(index.name)
-                if self._built(index, beside):
-                    self.result.built.append(index.name)
-                self._watching.on_moment(f"index {index.name}")
+            self.result.built += [index.name for index, built in zip(wanted, self._all_built(wanted, bridges), strict=True) if built]
             if self._wishes.bridge:
                 transfer_indexes.drop_bridges(self._target.session, wanted)
             done(f"{len(self.result.built)} vector indexes built, {len(wanted) - len(self.result.built)} were there")
@@ -213,26 +209,42 @@ class Transfer:
             here = other.submit(self._target.digest, item, algorithm, stored=self._origin.is_narrowed(item))
             return reader.digest(item), here.result()
 
-    def _bridged(self, wanted: Iterable[Any]) -> dict[str, transfer_indexes.Bridge]:
+    def _bridged(self, wanted: tuple[Any, ...]) -> dict[str, transfer_indexes.Bridge]:
         self._target.note(_BRIDGES)
         with self._phases.phase("bridge") as done:
             made: dict[str, transfer_indexes.Bridge] = {}
-            for index in wanted:
-                if (bridge := self._bridge(index)) is not None:
+
+            def bridged(session: Any, index: Any) -> None:
+                if (bridge := self._bridge(session, index)) is not None:
                     made[index.name] = bridge
                     # At once: until then new sessions look into one list of it alone.
-                    transfer_indexes.set_probes(self._target.session, made.values())
+                    transfer_indexes.set_probes(self._target.session, tuple(made.values()))
+
+            self._side_by_side(wanted, bridged)
             done(f"{len(made)} IVFFlat indexes answer until the HNSW indexes are there")
         self._watching.on_moment("bridged")
         return made
 
-    def _bridge(self, index: Any) -> transfer_indexes.Bridge | None:
-        tell = lambda progress: self._watching.on_build(f"{index.name} bridge", progress)  # noqa: E731
-        return transfer_indexes.bridge(self._target.session, self._target.connect, index, self._wishes.room, tell)
+    def _all_built(self, wanted: tuple[Any, ...], bridges: dict[str, transfer_indexes.Bridge]) -> list[bool]:
+        def built(session: Any, index: Any) -> bool:
+            tell = lambda progress: self._watching.on_build(index.name, progress)  # noqa: E731
+            done = transfer_indexes.build(session, self._target.opened, index, self._wishes.room, tell, bridges.get(index.name))
+            self._watching.on_moment(f"index {index.name}")
+            return done
 
-    def _built(self, index: Any, beside: transfer_indexes.Bridge | None) -> bool:
-        tell = lambda progress: self._watching.on_build(index.name, progress)  # noqa: E731
-        return transfer_indexes.build(self._target.session, self._target.connect, index, self._wishes.room, tell, beside)
+        # Two builds beside their bridges are CONCURRENTLY, and each would wait for the other's transactions.
+        return [built(self._target.session, index) for index in wanted] if bridges else self._side_by_side(wanted, built)
+
+    def _side_by_side(self, wanted: tuple[Any, ...], work: Callable[[Any, Any], Any]) -> list[Any]:
+        """One after the other in our own session, which hears a Ctrl-C at once; or two at a time in sessions of theirs."""
+        if transfer_indexes.at_once(self._target.session, wanted, self._wishes.room) == 1:
+            return [work(self._target.session, index) for index in wanted]
+        index_records.prepare(self._target.session)
+        return in_sessions(self._target.opened, wanted, work, 2)
+
+    def _bridge(self, session: Any, index: Any) -> transfer_indexes.Bridge | None:
+        tell = lambda progress: self._watching.on_build(f"{index.name} bridge", progress)  # noqa: E731
+        return transfer_indexes.bridge(session, self._target.opened, index, self._wishes.room, tell)
 
 
 def choose_algorithm(origin: Any, target: Target) -> None:

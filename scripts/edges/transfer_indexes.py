@@ -6,7 +6,7 @@ With a bridge, an IVFFlat index answers first, is as good as its probes, and goe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,17 @@ class Bridge:
 
     name: str
     probes: int
+
+
+def at_once(connection: Any, indexes: Sequence[VectorIndex], room: Room) -> int:
+    """How many builds may go on at once: two if there are cores for two and the two largest graphs fit into the memory of one build.
+
+    pg_restore -j2 showed it: a build waits for memory more than for a core, and a second one uses what it leaves.
+    """
+    if len(indexes) < 2 or not room.workers:
+        return 1
+    needed = sorted((_graph_kib(index, _rows(connection, index)) for index in indexes), reverse=True)
+    return 2 if sum(needed[:2]) <= room.allowed_kib else 1
 
 
 def build(connection: Any, second: Callable[[], Any], index: VectorIndex, room: Room, watch: Watch, beside: Bridge | None = None) -> bool:
@@ -124,14 +135,16 @@ def _action(index: VectorIndex, beside: Bridge | None) -> BuildIndex | None:
 
 def _plain(connection: Any, second: Callable[[], Any], index: VectorIndex, room: Room) -> None:
     """Its own statement in a session with memory of its size; a partial index, one of bits, or one in another schema."""
-    rows = _rows(connection, index)
-    needed = vectors.graph_bytes(rows, index.dimensions, index.stored, index.options.get("m", _DEFAULTS["hnsw"]["m"])) // 1024
-    memory = max(room.server_kib, min(needed, room.allowed_kib))
+    memory = max(room.server_kib, min(_graph_kib(index, _rows(connection, index)), room.allowed_kib))
     with postgres.told(f"building {index.name}"), second() as session:
         session.execute(postgres.statement("prepare_build"), {"memory": f"{memory}kB", "workers": str(room.workers)})
         session.execute(_statement(index, concurrently=False))
     if not _state(connection, index):
         raise Failure(BAD, f"{index.name} was built, but is not valid", hint="run it again: it is dropped and built anew")
+
+
+def _graph_kib(index: VectorIndex, rows: int) -> int:
+    return vectors.graph_bytes(rows, index.dimensions, index.stored, index.options.get("m", _DEFAULTS["hnsw"]["m"])) // 1024
 
 
 def _statement(index: VectorIndex, concurrently: bool) -> sql.Composed:

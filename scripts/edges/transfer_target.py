@@ -49,14 +49,15 @@ class Target:
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self.connect = connect
-        self.session = self._opened()
+        self.session = self.opened()
         self.found: dict[tuple[str, str], Found] = {}
 
     def close(self) -> None:
         """Give the lock back."""
         self.session.close()
 
-    def _opened(self) -> Any:
+    def opened(self) -> Any:
+        """A session of the target's own, for one step."""
         session = self.connect()
         with told("the target"):
             for name, value in (*_PACE, ("lock_timeout", f"{table_digests.LOCK_SECONDS}s")):
@@ -107,7 +108,7 @@ class Target:
 
     def begin(self, origin: Origin) -> None:
         """The schema before the rows, and our own notes, in one transaction. What post-provision made in a new database goes."""
-        with told("schema"), self._opened() as session, session.transaction():
+        with told("schema"), self.opened() as session, session.transaction():
             session.execute("DROP SCHEMA IF EXISTS agent_memory CASCADE")
             session.execute(f"CREATE SCHEMA {ROOM}")
             session.execute(f"CREATE TABLE {ROOM}.steps (step text PRIMARY KEY, facts jsonb NOT NULL)")
@@ -116,14 +117,14 @@ class Target:
 
     def learn(self) -> None:
         """Read the tables that are there now."""
-        with self._opened() as session, told("reading the target"):
+        with self.opened() as session, told("reading the target"):
             table_digests.settle(session)
             self.found = {(table.schema, table.name): table for table in table_digests.tables(session) if table.schema != ROOM}
 
     def copy(self, reader: Reader, item: Item, on_bytes: OnBytes) -> None:
         """The rows of a table, all of them or none, in place of those that are there."""
         into = sql.SQL("COPY {} FROM STDIN (FORMAT {})").format(item.as_copied, item.as_written)
-        with told(f"writing {item.title}"), self._opened() as session:
+        with told(f"writing {item.title}"), self.opened() as session:
             table_digests.settle(session)
             with session.transaction():
                 session.execute(sql.SQL("TRUNCATE ONLY {}").format(item.identifier))
@@ -142,7 +143,7 @@ class Target:
     def digest(self, item: Item, algorithm: str, *, stored: bool) -> Table:
         """Rows and digest of a table as it is here; `stored`: without generated columns, as what travels through a filter."""
         table = self.found[item.key]
-        with told(item.title), self._opened() as session:
+        with told(item.title), self.opened() as session:
             table_digests.settle(session)
             rows = sql.SQL("ONLY {}").format(item.identifier) if stored else None
             return table_digests.digest(session, table, algorithm=algorithm, rows=rows)
@@ -167,14 +168,14 @@ class Target:
 
     def finish_schema(self, origin: Origin, memory_kib: int) -> None:
         """Keys, constraints, ordinary indexes, triggers, in one transaction with its note."""
-        with told("keys and constraints"), self._opened() as session, session.transaction():
+        with told("keys and constraints"), self.opened() as session, session.transaction():
             session.execute("SELECT set_config('maintenance_work_mem', %s, true)", (f"{memory_kib}kB",))
             session.execute(origin.schema.after.replace(_WAITS, b""))
             note(session, "constraints", {})
 
     def settle(self) -> None:
         """Fill materialized views in the order of their making, and the planner's statistics."""
-        with told("statistics"), self._opened() as session:
+        with told("statistics"), self.opened() as session:
             views = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'm' AND NOT relispopulated ORDER BY oid"
             for (name,) in session.execute(views).fetchall():
                 session.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.SQL(name)))

@@ -164,11 +164,10 @@ class Gateway:
 
 async def _ended(way: Way) -> None:
     """Breaks off what is still open of a server, also what opened a moment ago, and waits until the loop has let go of it."""
-    for task in list(way.tasks):
-        task.cancel()
-    await asyncio.gather(*way.tasks, return_exceptions=True)
     deadline = asyncio.get_running_loop().time() + END_SECONDS
-    while (way.sessions or way.servers) and asyncio.get_running_loop().time() < deadline:
+    while (way.tasks or way.sessions or way.servers) and asyncio.get_running_loop().time() < deadline:
+        for task in list(way.tasks):
+            task.cancel()
         for half in [*way.sessions, *way.servers]:
             half.abort()
         await asyncio.sleep(0.001)

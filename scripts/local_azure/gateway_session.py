@@ -253,7 +253,9 @@ class Client(Half):
             self._over()
             self.transport.abort()
             return
-        if encrypted is None:
+        if encrypted is None or self.transport.is_closing():  # the client went while the handshake ended
+            if encrypted is not None:
+                encrypted.abort()
             self._over()
             return
         self.transport = encrypted
