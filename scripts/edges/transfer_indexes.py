@@ -110,6 +110,7 @@ def set_probes(connection: Any, bridges: Iterable[Bridge]) -> None:
     """Every new session of the database asks the bridges as they need it; with none, as the server's default has it."""
     most = max((each.probes for each in bridges), default=None)
     database = sql.Identifier(connection.info.dbname)
+    connection.execute(postgres.statement("load_vector"))  # until then the parameter is nobody's, and only a superuser may set it
     if most is None:
         connection.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(database, sql.SQL("ivfflat.probes")))
     else:

@@ -75,7 +75,7 @@ def target(cluster: Cluster) -> Iterator[Database]:
 
 def transfer(source: Connect, target: Connect, watching: Watching | None = None, **wishes: Any) -> Result:
     """One transfer as `agentmem promote` does it. Raises Failure."""
-    room = Room(allowed_kib=65_536, workers=0, server_kib=65_536)
+    room = Room(allowed_kib=65_536, workers=1, server_kib=65_536)
     with live(source) as origin:
         place = Target(target)
         try:
