@@ -39,9 +39,9 @@ class Bridge:
 
 
 def at_once(connection: Any, indexes: Sequence[VectorIndex], room: Room) -> int:
-    """How many builds may go on at once: two if there are cores for two and the two largest graphs fit into the memory of one build.
+    """How many bridges may be built at once: two if there are cores for two and the memory of one build would hold both graphs.
 
-    pg_restore -j2 showed it: a build waits for memory more than for a core, and a second one uses what it leaves.
+    The longest step of an IVFFlat build, k-means, has one process.
     """
     if len(indexes) < 2 or not room.workers:
         return 1
