@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -182,7 +183,7 @@ def test_an_extension_that_is_not_allow_listed_leaves_nothing_behind(whole: Data
 def other(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A second server, which offers nothing newer than pgvector 0.8.1."""
     folder = tmp_path_factory.mktemp("other")
-    tree = Path(shutil.copytree(binaries.prefix.parents[1], binaries.prefix.parents[2] / f"old-{folder.name}"))
+    tree = Path(shutil.copytree(binaries.prefix.parents[1], binaries.prefix.parents[2] / f"old-{folder.name}-{os.getpid()}"))
     control = tree / INSIDE / "share/postgresql/extension/vector.control"
     control.write_text(control.read_text().replace("'0.8.5'", "'0.8.1'"))
     control.with_name("vector--0.8.5.sql").rename(control.with_name("vector--0.8.1.sql"))
