@@ -64,7 +64,8 @@ def _listening(path: Path, address: str, port: int, name: str, context: ssl.SSLC
         tasks.add(task)
         # Whoever is at either end hears of a failure by the end of the connection, as from a server that goes away.
         try:
-            with suppress(OSError, asyncio.IncompleteReadError):
+            # A handler that ends cancelled is told about on stderr by the streams of Python 3.11, and only `ended` cancels this one.
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await _joined(reader, writer, address, port, name, context)
             writer.close()  # with the server's last words, if the client still listens
             with suppress(OSError):

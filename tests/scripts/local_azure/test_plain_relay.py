@@ -37,6 +37,17 @@ def test_a_schema_is_read_through_it(reached: Reached, monkeypatch: pytest.Monke
         assert b"PostgreSQL database dump" in portable_schema.read(session, 16, exported[0], (), None).before
 
 
+def test_one_that_is_still_connected_at_the_end_is_cut_off_in_silence(
+    reached: Reached, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with reached.connect() as session, relay(session) as conninfo:
+        left = psycopg.connect(conninfo, password=PASSWORD, autocommit=True)
+    with pytest.raises(psycopg.OperationalError):
+        left.execute("SELECT 1")
+    left.close()
+    assert "Traceback" not in capfd.readouterr().err and not caplog.records
+
+
 def test_only_its_owner_reaches_it_and_it_is_gone_afterwards(reached: Reached) -> None:
     with reached.connect() as session:
         with relay(session) as conninfo:
