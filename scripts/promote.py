@@ -199,7 +199,7 @@ def _proved(run: Run, origin: Origin, target: Target) -> list[Verdict]:
     """What is wrong with the target, now that it is complete; empty if nothing is."""
     with run.phases.phase("answers") as done:
         narrowed = any(origin.is_narrowed(item) for item in origin.items)
-        queries = () if narrowed else vector_facts.columns(origin.session)[1] if isinstance(origin, LiveOrigin) else origin.manifest.queries
+        queries = () if narrowed else vector_facts.queries(origin.session) if isinstance(origin, LiveOrigin) else origin.manifest.queries
         wrong = [*promotion_proof.answers(target.session, queries)]
         says = "rules changed what a query finds: not compared" if narrowed else f"{len(queries)} exact answers are the origin's"
         done(wrong[0].reason if wrong else says, not wrong)

@@ -82,8 +82,7 @@ def _compared(session: Any, manifest: Manifest, phases: Phases) -> list[str]:
 
     table_digests.settle(session)
     with phases.phase("vectors") as done:
-        columns, _ = vector_facts.columns(session)
-        verdicts = [*restore_proof.vectors(manifest.vector_columns, columns)]
+        verdicts = [*restore_proof.vectors(manifest.vector_columns, vector_facts.columns(session))]
         verdicts += restore_proof.answers(manifest.queries, vector_facts.answered(session, manifest.queries))
         says = f"{len(manifest.vector_columns)} columns of vectors and {len(manifest.queries)} exact answers are equal"
         done(verdicts[0].reason if verdicts else says, not verdicts)

@@ -152,11 +152,11 @@ def _fill(
         return written, digested
 
     done = side_by_side(origin, origin.items, work, jobs)
-    columns, queries = vector_facts.columns(origin.session)
     return Manifest(
         id=name, created_at=created_at, environment=environment, source=origin.source, extensions=origin.extensions,
         artifacts=(*files, *(artifact for artifact, _ in done)), tables=tuple(table for _, table in done), sequences=origin.sequences,
-        vector_columns=columns, vector_indexes=origin.schema.vector_indexes, models=origin.models, queries=queries,
+        vector_columns=vector_facts.columns(origin.session), vector_indexes=origin.schema.vector_indexes, models=origin.models,
+        queries=vector_facts.queries(origin.session),
     )  # fmt: skip
 
 

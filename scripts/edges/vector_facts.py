@@ -35,16 +35,14 @@ def models(session: Any) -> tuple[Model, ...]:
     return tuple(Model(**each) for (each,) in session.execute(statement("read_provenance"))) if row and row[0] else ()
 
 
-def columns(session: Any) -> tuple[tuple[VectorColumn, ...], tuple[Query, ...]]:
-    """Every column of vectors: what its vectors are like, and exact answers where its table has a primary key."""
-    if extension_room(session) is None:
-        return (), ()
-    found, asked = [], []
-    for schema, table, column, kind, room, operator_class, key in session.execute(statement("read_vector_columns")).fetchall():
-        place = _Place(schema, table, column, kind, room)
-        found.append(place.described(session))
-        asked += place.queries(session, key, _operator(operator_class)) if key else []
-    return tuple(found), tuple(asked)
+def columns(session: Any) -> tuple[VectorColumn, ...]:
+    """What the vectors of every column are like; reads all of them."""
+    return tuple(place.described(session) for place, _, _ in _places(session))
+
+
+def queries(session: Any) -> tuple[Query, ...]:
+    """Exact answers for every column of vectors whose table has a primary key; each query reads the whole of it."""
+    return tuple(query for place, key, operator in _places(session) if key for query in place.queries(session, key, operator))
 
 
 def answered(session: Any, queries: Iterable[Query]) -> tuple[Query, ...]:
@@ -55,6 +53,14 @@ def answered(session: Any, queries: Iterable[Query]) -> tuple[Query, ...]:
         place = _Place(query.table_schema, query.table, query.column, "", room)
         found.append(query.model_copy(update={"distances": place.nearest(session, query.key, query.operator)}))
     return tuple(found)
+
+
+def _places(session: Any) -> list[tuple[_Place, list[str] | None, Any]]:
+    """The columns of vectors, each with its table's key and the operator of its index."""
+    if extension_room(session) is None:
+        return []
+    rows = session.execute(statement("read_vector_columns")).fetchall()
+    return [(_Place(*where), key, _operator(operator_class)) for *where, operator_class, key in rows]
 
 
 class _Place:
