@@ -22,7 +22,7 @@ from scripts.edges.index_builds import Room
 from scripts.edges.ledger_blob import AnyLedger
 from scripts.edges.origin import LiveOrigin, Selected, live
 from scripts.edges.phases import Phases
-from scripts.edges.transfer_target import Target
+from scripts.edges.transfer_target import Target, occupied
 
 Origin = LiveOrigin | copy_origin.CopyOrigin
 
@@ -181,8 +181,7 @@ def _occupied(run: Run, target: Target) -> list[Verdict]:
     foreign = target.foreign()
     if run.journey.replace is not None or target.begun() is not None or not foreign:
         return []
-    more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
-    says = f"the target is not empty: {', '.join(foreign[:3])}{more}; --replace {run.journey.target.server.name} drops everything in it"
+    says = f"{occupied(foreign)}; --replace {run.journey.target.server.name} drops everything in it"
     return [Verdict(ok=False, reason=says, found=foreign)]
 
 

@@ -13,9 +13,6 @@ import typer
 from infra.domain.promotion import POLICIES, Policy
 from scripts.options import AsJson, DryRun, Entra, Folder, User, project_folder
 
-# Where the ledger of a project is, from the project's folder; written here so that `--help` reads no edge.
-FOLDER = ".agentmem"
-
 if TYPE_CHECKING:
     from infra.domain.environment import Environment
 
@@ -47,6 +44,7 @@ def command(
 ) -> None:
     """Fill one environment's database from another's or from a copy: rows in binary, proof, then indexes; goes on where it was killed."""
     from scripts.edges.ledger_blob import open_ledger
+    from scripts.edges.ledger_file import FOLDER
     from scripts.edges.sessions import sessions
     from scripts.edges.stack_file import known_stack, read
     from scripts.promote import Doors, Journey, promote

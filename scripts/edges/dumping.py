@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 import zstandard
 
 from infra.domain.manifest import FILE, Artifact, Manifest, Table, encode
+from infra.domain.retention import taken_at
 from scripts.edges import vector_facts
 from scripts.edges.dump_files import LOCK, faults_of, sha256
 from scripts.edges.exits import BUG, BUSY, UNREACHABLE, Failure
@@ -61,8 +61,8 @@ def write(connect: Callable[[], Any], target: Path, environment: str, created_at
 def _held(partial: Path, environment: str) -> Iterator[dict[tuple[str, str], tuple[Artifact, Table]]]:
     """The folder to write into, alone, and what an earlier dump finished in it. One in which nothing is finished does not stay behind."""
     partial.parent.mkdir(parents=True, exist_ok=True)
-    pattern = re.compile(rf"{re.escape(environment)}-\d{{8}}T\d{{6}}Z\.partial")
-    left = sorted(each for each in partial.parent.iterdir() if pattern.fullmatch(each.name))
+    ends = partial.parent.glob("*.partial")
+    left = sorted(each for each in ends if taken_at(each.name.removesuffix(".partial"), environment) is not None)
     descriptor = next((found for each in reversed(left) if (found := _taken_over(each, partial)) is not None), None)
     if descriptor is None:
         try:

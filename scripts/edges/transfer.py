@@ -125,7 +125,10 @@ class Transfer:
 
     def _index(self, wanted: tuple[Any, ...], bridges: dict[str, transfer_indexes.Bridge]) -> None:
         with self._phases.phase("indexes") as done:
-            self.result.built += [index.name for index, built in zip(wanted, self._all_built(wanted, bridges), strict=True) if built]
+            for index in wanted:  # two at a time were tried and not faster: one parallel build has work for every core
+                if self._built(index, bridges.get(index.name)):
+                    self.result.built.append(index.name)
+                self._watching.on_moment(f"index {index.name}")
             if self._wishes.bridge:
                 transfer_indexes.drop_bridges(self._target.session, wanted)
             done(f"{len(self.result.built)} vector indexes built, {len(wanted) - len(self.result.built)} were there")
@@ -225,15 +228,9 @@ class Transfer:
         self._watching.on_moment("bridged")
         return made
 
-    def _all_built(self, wanted: tuple[Any, ...], bridges: dict[str, transfer_indexes.Bridge]) -> list[bool]:
-        def built(session: Any, index: Any) -> bool:
-            tell = lambda progress: self._watching.on_build(index.name, progress)  # noqa: E731
-            done = transfer_indexes.build(session, self._target.opened, index, self._wishes.room, tell, bridges.get(index.name))
-            self._watching.on_moment(f"index {index.name}")
-            return done
-
-        # Two at a time were tried and not faster: one parallel build has work for every core.
-        return [built(self._target.session, index) for index in wanted]
+    def _built(self, index: Any, beside: transfer_indexes.Bridge | None) -> bool:
+        tell = lambda progress: self._watching.on_build(index.name, progress)  # noqa: E731
+        return transfer_indexes.build(self._target.session, self._target.opened, index, self._wishes.room, tell, beside)
 
     def _side_by_side(self, wanted: tuple[Any, ...], work: Callable[[Any, Any], Any]) -> list[Any]:
         """One after the other in our own session, which hears a Ctrl-C at once; or two at a time in sessions of theirs."""

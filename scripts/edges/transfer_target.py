@@ -209,11 +209,16 @@ def algorithm_for(source_version: int, target_version: int) -> str | None:
     return FAST_ALGORITHM if source_version // 10_000 == target_version // 10_000 else None
 
 
+def occupied(foreign: tuple[str, ...]) -> str:
+    """That a target is not empty, with the first of what stands in it."""
+    more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+    return f"the target is not empty: {', '.join(foreign[:3])}{more}"
+
+
 def refuse_others(foreign: tuple[str, ...], hint: str) -> None:
     """Raises Failure (REFUSED) if a target is not empty."""
     if foreign:
-        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
-        raise Failure(REFUSED, f"the target is not empty: {', '.join(foreign[:3])}{more}", hint=hint)
+        raise Failure(REFUSED, occupied(foreign), hint=hint)
 
 
 def _step(item: Item) -> str:
