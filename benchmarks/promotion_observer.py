@@ -81,7 +81,7 @@ class Seen:
             self._answer("final", found)
 
     def _has_rows(self, session: psycopg.Connection[Any]) -> bool:
-        """Whether every table has: each is filled in one transaction."""
+        """Whether every table has: peers fill each in one transaction, and ours says itself when all are full."""
         try:
             for table in ("sessions", *(part.table for part in self._ground.parts)):
                 row = session.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))).fetchone()

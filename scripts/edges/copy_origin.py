@@ -40,6 +40,10 @@ class CopyOrigin:
         """A copy holds what it holds."""
         return False
 
+    def pieces(self, item: Item, number: int) -> tuple[Item, ...]:
+        """A table is one file."""
+        return (item,)
+
     @contextmanager
     def reader(self) -> Iterator[CopyOrigin]:
         """Files can be read by many at once."""

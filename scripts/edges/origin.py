@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import psycopg
@@ -25,18 +25,32 @@ _FIRST = "SELECT last_value FROM {}"
 _EXTENSIONS = "SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
 _SOURCE = """SELECT current_setting('server_version_num')::int, pg_export_snapshot(), pg_encoding_to_char(encoding), datcollate
 FROM pg_database WHERE datname = current_database()"""
+# From this version on a server finds a run of pages without reading the others.
+_TID_RANGES = 14_00_00
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 @dataclass(frozen=True)
+class Pages:
+    """A run of a table's pages, from `first` to the one before `end`; without an end, whatever comes after."""
+
+    first: int
+    end: int | None
+
+
+@dataclass(frozen=True)
 class Item:
-    """A table to be moved: its columns in the order of its rows, how these are written, and about how many bytes they are."""
+    """A table to be moved: its columns in the order of its rows, how these are written, and about how many bytes they are.
+
+    With `pages` it is a piece of a table.
+    """
 
     schema: str
     name: str
     columns: tuple[str, ...]
     format: str
     size: int
+    pages: Pages | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -90,6 +104,9 @@ class Origin(Protocol):
     def is_narrowed(self, item: Item) -> bool:
         """Whether rows or columns of a table travel otherwise than they are."""
 
+    def pieces(self, item: Item, number: int) -> tuple[Item, ...]:
+        """A table as at most so many pieces of like size, which can be read at once."""
+
     def reader(self) -> AbstractContextManager[Reader]:
         """A reader for one thread."""
 
@@ -99,7 +116,7 @@ class Selected:
     """What of a table travels: the list after SELECT in the order of its columns, and the WHERE, empty for all rows."""
 
     columns: sql.Composable
-    where: sql.Composable
+    where: sql.Composed
 
 
 @dataclass
@@ -126,6 +143,15 @@ class LiveOrigin:
     def is_narrowed(self, item: Item) -> bool:
         """Whether a rule hides or drops something of a table."""
         return item.key in self.selected
+
+    def pieces(self, item: Item, number: int) -> tuple[Item, ...]:
+        """Runs of pages, the last one without an end; the whole table where the server would read all of it for each of them."""
+        pages = self.found[item.key].pages
+        number = min(number, pages) if self.version >= _TID_RANGES else 1
+        if number < 2:
+            return (item,)
+        firsts = [pages * each // number for each in range(number)]
+        return tuple(replace(item, size=item.size // number, pages=Pages(*run)) for run in zip(firsts, [*firsts[1:], None], strict=True))
 
     def describe(self) -> None:
         """Read schema, extensions, sequences and models. Raises Failure."""
@@ -166,8 +192,8 @@ class LiveReader:
 
     @contextmanager
     def rows(self, item: Item) -> Iterator[Iterable[bytes]]:
-        """The rows of a table, masked and filtered where that was asked for."""
-        what = self._rows_of(item) if self.origin.is_narrowed(item) else item.as_copied
+        """The rows of a table or piece, masked and filtered where that was asked for."""
+        what = self._rows_of(item) if self.origin.is_narrowed(item) or item.pages else item.as_copied
         reading = f"reading {item.title}"
         with ExitStack() as open_copy:
             with told(reading):
@@ -181,8 +207,18 @@ class LiveReader:
         return table_digests.digest(self.session, self.origin.found[item.key], algorithm=self.origin.algorithm, rows=rows)
 
     def _rows_of(self, item: Item) -> sql.Composed:
-        chosen = self.origin.selected[item.key]
-        return sql.SQL("(SELECT {} FROM ONLY {} {})").format(chosen.columns, item.identifier, chosen.where)
+        everything = Selected(sql.SQL(", ").join(map(sql.Identifier, item.columns)), sql.Composed([]))
+        chosen = self.origin.selected.get(item.key, everything)
+        where = [*chosen.where, *_within(item.pages, sql.SQL("AND" if [*chosen.where] else "WHERE"))]
+        return sql.SQL("(SELECT {} FROM ONLY {} {})").format(chosen.columns, item.identifier, sql.Composed(where))
+
+
+def _within(pages: Pages | None, word: sql.SQL) -> tuple[sql.Composable, ...]:
+    """The condition that a row lies in these pages; `word` comes before it."""
+    if pages is None:
+        return ()
+    from_first = sql.SQL(" {} ctid >= {}").format(word, sql.Literal(f"({pages.first},0)"))
+    return (from_first,) if pages.end is None else (from_first, sql.SQL(" AND ctid < {}").format(sql.Literal(f"({pages.end},0)")))
 
 
 def _told_pieces(copy: Iterable[bytes], what: str) -> Iterator[bytes]:

@@ -27,7 +27,9 @@ _STATEMENTS = {ALGORITHM: "digest_table", FAST_ALGORITHM: "digest_table_fast"}
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A table with rows: `size` in bytes on the server's disk, `columns` those that COPY writes, `sent` the bytes of every column.
+    """A table with rows: `size` in bytes on the server's disk, `pages` those of the rows themselves, without what lies beside them.
+
+    `columns` are those that COPY writes, `sent` the bytes of every column.
 
     `textual`: binary COPY would hold a number that means something else on another server.
     """
@@ -35,6 +37,7 @@ class Found:
     schema: str
     name: str
     size: int
+    pages: int
     columns: tuple[str, ...]
     sent: tuple[tuple[str, sql.Composed], ...]
     textual: bool
@@ -86,12 +89,12 @@ def digests(connect: Callable[[], Any]) -> tuple[Table, ...]:
         return found
 
 
-def _found(session: Any, oid: int, schema: str, name: str, size: int) -> Found:
+def _found(session: Any, oid: int, schema: str, name: str, size: int, pages: int) -> Found:
     columns = session.execute(statement("read_dump_columns"), (oid,)).fetchall()
     sent = tuple((column, _sent(column, room, function)) for column, _, room, function, _ in columns)
     written = tuple(column for column, stored, _, _, _ in columns if stored)
     textual = any(numbered for _, stored, _, _, numbered in columns if stored)
-    return Found(schema=schema, name=name, size=size, columns=written, sent=sent, textual=textual)
+    return Found(schema=schema, name=name, size=size, pages=pages, columns=written, sent=sent, textual=textual)
 
 
 def _sent(column: str, room: str | None, function: str | None) -> sql.Composed:

@@ -6,7 +6,7 @@ Whatever ends it, the target says how far it came, and the next run takes over w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,16 +18,22 @@ from scripts.edges.origin import Item, Origin, Reader
 from scripts.edges.phases import Phases
 from scripts.edges.postgres import told
 from scripts.edges.side_by_side_tables import in_sessions, side_by_side
+from scripts.edges.transfer_pieces import Pieces
 from scripts.edges.transfer_target import Target, algorithm_for, fingerprint, is_copied, refuse_others
 
 _BRIDGES = "bridges"
+# About a second of one session's work: a session for itself takes a fiftieth of that.
+_PIECE_BYTES = 64 << 20
 # What this transfer notes of its own builds, beside the rows that came: no reason to begin anew.
 _BUILDS = tuple(index_records.TABLE.split("."))
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """How a transfer goes about it. `extensions` are made beforehand, by version; `without` are those the target can do without."""
+    """How a transfer goes about it. `extensions` are made beforehand, by version; `without` are those the target can do without.
+
+    A table that is larger than `piece_bytes` may come in pieces, unless there is one job.
+    """
 
     jobs: int
     room: Room
@@ -36,6 +42,7 @@ class Wishes:
     extensions: dict[str, str] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
     otherwise: str = "name another target"
+    piece_bytes: int = _PIECE_BYTES
 
 
 @dataclass
@@ -95,7 +102,7 @@ class Transfer:
         self.result.taken_over = len(equal)
         missing = [item for item in self._origin.items if item not in equal]
         with self._phases.phase("data") as done:
-            side_by_side(self._origin, missing, self._copy, self._wishes.jobs)
+            self._fill(missing)
             over = f", {len(equal)} were there" if equal else ""
             done(f"{len(missing)} tables copied{over}")
         self._watching.on_moment("copied")
@@ -187,9 +194,22 @@ class Transfer:
             done(f"{len(equal)} of {len(candidates)} tables that are there are still equal")
         return equal
 
-    def _copy(self, reader: Reader, item: Item) -> None:
-        self._target.copy(reader, item, self._watching.on_bytes)
-        self._watching.on_moment(f"table {item.title}")
+    def _fill(self, items: Sequence[Item]) -> None:
+        """Copy tables, the large ones in pieces: such a table is noted once its last piece is there, and begun anew if that never comes."""
+        pieces = Pieces(self._origin, items, self._wishes.jobs, self._wishes.piece_bytes)
+        for item in pieces.cut:
+            self._target.clear(item)
+
+        def copy(reader: Reader, piece: Item) -> None:
+            self._target.copy(reader, piece, self._watching.on_bytes)
+            if not pieces.is_last(piece):
+                self._watching.on_moment(f"piece of {piece.title}")
+                return
+            if piece.pages:
+                self._target.have(piece)
+            self._watching.on_moment(f"table {piece.title}")
+
+        side_by_side(self._origin, pieces.all, copy, self._wishes.jobs)
 
     def _prove(self, items: Iterable[Item]) -> None:
         """Raises Failure (BAD) that names every table in which the two sides differ."""

@@ -122,12 +122,13 @@ class Target:
             self.found = {(table.schema, table.name): table for table in table_digests.tables(session) if table.schema != ROOM}
 
     def copy(self, reader: Reader, item: Item, on_bytes: OnBytes) -> None:
-        """The rows of a table, all of them or none, in place of those that are there."""
+        """The rows of a table, all of them or none, in place of those that are there; of a piece, beside those that are there."""
         into = sql.SQL("COPY {} FROM STDIN (FORMAT {})").format(item.as_copied, item.as_written)
         with told(f"writing {item.title}"), self.opened() as session:
             table_digests.settle(session)
             with session.transaction():
-                session.execute(sql.SQL("TRUNCATE ONLY {}").format(item.identifier))
+                if item.pages is None:
+                    _clear(session, item)
                 with reader.rows(item) as pieces, session.cursor().copy(into) as copy:
                     gathered = bytearray()
                     for piece in pieces:
@@ -138,7 +139,17 @@ class Target:
                             gathered.clear()
                     copy.write(bytes(gathered))
                     on_bytes(item, len(gathered))
-                note(session, _step(item), {})
+                if item.pages is None:
+                    note(session, _step(item), {})
+
+    def clear(self, item: Item) -> None:
+        """No rows of a table, before pieces of it come."""
+        with told(f"emptying {item.title}"), self.session.transaction():
+            _clear(self.session, item)
+
+    def have(self, item: Item) -> None:
+        """All pieces of a table are there."""
+        self.note(_step(item))
 
     def digest(self, item: Item, algorithm: str, *, stored: bool) -> Table:
         """Rows and digest of a table as it is here; `stored`: without generated columns, as what travels through a filter."""
@@ -151,7 +162,7 @@ class Target:
     def forget(self, item: Item) -> None:
         """A table that was copied earlier has to be copied again."""
         with told("the target's notes"):
-            self.session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (_step(item),))
+            _forget(self.session, item)
 
     def note(self, step: str) -> None:
         """Write down a step that is no transaction of its own."""
@@ -219,6 +230,15 @@ def refuse_others(foreign: tuple[str, ...], hint: str) -> None:
     """Raises Failure (REFUSED) if a target is not empty."""
     if foreign:
         raise Failure(REFUSED, occupied(foreign), hint=hint)
+
+
+def _clear(session: Any, item: Item) -> None:
+    _forget(session, item)
+    session.execute(sql.SQL("TRUNCATE ONLY {}").format(item.identifier))
+
+
+def _forget(session: Any, item: Item) -> None:
+    session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (_step(item),))
 
 
 def _step(item: Item) -> str:

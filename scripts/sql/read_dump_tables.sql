@@ -1,5 +1,5 @@
 -- Tables that hold rows of their own: no views, no parents of partitions, nothing that an extension brings along. Largest first.
-SELECT c.oid, n.nspname, c.relname, pg_table_size(c.oid)
+SELECT c.oid, n.nspname, c.relname, pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r'

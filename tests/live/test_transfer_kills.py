@@ -29,8 +29,8 @@ DUMPS, TRANSFERS, PARTS = (40, 64, 4) if nightly() else (10, 20, 4)
 # As long as a transfer and a dump take on an idle machine: later than that, nobody is left to be killed.
 TRANSFER_SECONDS, DUMP_SECONDS = 1.5, 0.8
 MOMENTS = (
-    "schema", "bytes", "table public.memories", "table public.days_new", "copied", "keys", "bridged", "build memories_index bridge",
-    "build memories_index", "index memories_index", "index facts; few", "settled",
+    "schema", "bytes", "piece of public.memories", "table public.memories", "table public.days_new", "copied", "keys", "bridged",
+    "build memories_index bridge", "build memories_index", "index memories_index", "index facts; few", "settled",
 )  # fmt: skip
 Order = Callable[..., int]
 

@@ -20,6 +20,8 @@ from tests.live.conftest import PASSWORD, Database, new_database
 from tests.live.hard_to_copy import SCHEMA, connect
 
 Connect = Callable[[], Any]
+# So small that the larger tables of the source come in pieces.
+PIECE_BYTES = 1 << 16
 # Memories enough that building their index takes a moment, and what post-provision keeps of builds: the target writes there too.
 MEMORIES = """
 CREATE TABLE memories (id integer PRIMARY KEY, embedding vector(96));
@@ -81,7 +83,7 @@ def transfer(source: Connect, target: Connect, watching: Watching | None = None,
         try:
             place.lock()
             choose_algorithm(origin, place)
-            wished = Wishes(**{"jobs": 2, "room": room, **wishes})
+            wished = Wishes(**{"jobs": 2, "room": room, "piece_bytes": PIECE_BYTES, **wishes})
             return Transfer(origin, place, wished, Phases(quiet=True), watching or Watching()).run()
         finally:
             place.close()
