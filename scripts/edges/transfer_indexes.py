@@ -23,8 +23,6 @@ from scripts.edges.index_builds import Room, TooFewRows, Watch
 _DISTANCES: dict[str, Any] = {"cosine_ops": "cosine", "l2_ops": "l2", "ip_ops": "inner_product"}
 # What pgvector takes where an index says nothing.
 _DEFAULTS = {"hnsw": {"m": 16, "ef_construction": 64}, "ivfflat": {"lists": 100}}
-# Measured on clustered embeddings: six probes of 25 lists found .993 of the ten nearest; the square root is less below 36 lists.
-_LEAST_PROBES = 6
 # Waits until whoever builds an index on a table has committed, and lets go at once.
 _AWAIT = "LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE"
 _COUNT = "SELECT count(*) FROM ONLY {} WHERE {} IS NOT NULL"
@@ -73,8 +71,8 @@ def bridge(connection: Any, second: Callable[[], Any], index: VectorIndex, room:
     action = _action(index, None)
     if action is None or index.method != "hnsw" or _state(connection, index):
         return None
-    lists = vectors.recommended_lists(_rows(connection, index))
-    made = Bridge(bridge_name(index), min(lists, max(_LEAST_PROBES, vectors.probes_for(lists))))
+    lists, probes = vectors.bridge(_rows(connection, index))
+    made = Bridge(bridge_name(index), probes)
     _drop(connection, index.schema_name, made.name)
     first = BuildIndex(name=made.name, vector_set=action.vector_set, index=IvfFlat(kind="ivfflat", lists=lists), cast=action.cast)
     try:

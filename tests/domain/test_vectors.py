@@ -96,6 +96,13 @@ def test_lists_follow_the_rows(rows: int, lists: int) -> None:
     assert vectors.recommended_lists(rows) == lists
 
 
+@pytest.mark.parametrize(
+    ("rows", "lists", "probes"), [(0, 1, 1), (900, 1, 1), (9_000, 9, 6), (40_000, 24, 6), (100_000, 33, 6), (1_000_000, 333, 18)]
+)
+def test_a_bridge_has_fewer_lists_and_reads_more_of_them(rows: int, lists: int, probes: int) -> None:
+    assert vectors.bridge(rows) == (lists, probes)
+
+
 def test_probes_are_the_square_root_of_the_lists_and_rows_fifty_times_them() -> None:
     assert [vectors.probes_for(lists) for lists in (1, 100, 1000)] == [1, 10, 31]
     assert vectors.minimum_rows(100) == 5000
