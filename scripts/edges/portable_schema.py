@@ -24,10 +24,10 @@ from scripts.edges.plain_relay import relay
 
 # Newer minor releases fence a plain dump in commands of psql; it is SQL without them.
 _FENCE = re.compile(rb"(?m)^\\(un)?restrict \w+\n")
-# A plain dump runs with an empty search path, and there a trigger or a rule that compares two vectors finds no operator.
 # What the two programs say without an SQLSTATE.
 _FULL = ("No space left", "File too large", "Disk quota")
 _LOST = ("connection", "invalid snapshot identifier", "shutting down", "starting up", "recovery mode")
+# A plain dump runs with an empty search path, and there a trigger or a rule that compares two vectors finds no operator.
 _EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);"
 
 

@@ -19,13 +19,11 @@ from scripts.edges.phases import Phases
 from scripts.edges.postgres import told
 from scripts.edges.side_by_side_tables import in_sessions, side_by_side
 from scripts.edges.transfer_pieces import Pieces
-from scripts.edges.transfer_target import Target, algorithm_for, fingerprint, is_copied, refuse_others
+from scripts.edges.transfer_target import BUILDS, Target, algorithm_for, fingerprint, is_copied, refuse_others
 
 _BRIDGES = "bridges"
 # About a second of one session's work: a session for itself takes a fiftieth of that.
 _PIECE_BYTES = 64 << 20
-# What this transfer notes of its own builds, beside the rows that came: no reason to begin anew.
-_BUILDS = tuple(index_records.TABLE.split("."))
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Transfer:
         equal = [] if gone else self._still_equal(steps)
         if gone or ("constraints" in steps and len(equal) < len(self._origin.items)):
             # Keys are there already, and rows under them would come in the wrong order; or somebody has dropped a table.
-            self._target.wipe()
+            self._wipe()
             steps, equal = self._new(), []
             self._target.learn()
         self.result.taken_over = len(equal)
@@ -125,8 +123,8 @@ class Transfer:
         tell = lambda progress: self._watching.on_build("an earlier build", progress)  # noqa: E731
         with told("vector indexes"):
             transfer_indexes.join_builds(self._target.session, wanted, tell)
-            if _BRIDGES in (self._target.begun() or {}):
-                transfer_indexes.drop_bridges(self._target.session, wanted)
+            if self._bridges() is not None:
+                self._drop_bridges(wanted)
             bridges = self._bridged(wanted) if self._wishes.bridge else {}
             self._index(wanted, bridges)
 
@@ -137,7 +135,7 @@ class Transfer:
                     self.result.built.append(index.name)
                 self._watching.on_moment(f"index {index.name}")
             if self._wishes.bridge:
-                transfer_indexes.drop_bridges(self._target.session, wanted)
+                self._drop_bridges(wanted)
             done(f"{len(self.result.built)} vector indexes built, {len(wanted) - len(self.result.built)} were there")
 
     def end(self) -> None:
@@ -161,7 +159,7 @@ class Transfer:
             says = f"holds half of a transfer from {title}, which is another origin or has changed"
             raise Failure(REFUSED, says, hint=self._wishes.otherwise)
         if self._wishes.replace:
-            self._target.wipe()
+            self._wipe()
         return self._new()
 
     def _new(self) -> dict[str, Any]:
@@ -182,7 +180,7 @@ class Transfer:
             compared = side_by_side(self._origin, candidates, self._compare, self._wishes.jobs)
             equal = []
             for item, (there, here) in zip(candidates, compared, strict=True):
-                noted = item.key == _BUILDS and "constraints" in steps
+                noted = item.key == BUILDS and "constraints" in steps  # from then on those of the target itself
                 if noted or (there.rows, there.digest) == (here.rows, here.digest):
                     equal.append(item)
                     self.result.tables.append(there)
@@ -233,7 +231,7 @@ class Transfer:
             return reader.digest(item), here.result()
 
     def _bridged(self, wanted: tuple[Any, ...]) -> dict[str, transfer_indexes.Bridge]:
-        self._target.note(_BRIDGES)
+        self._target.note(_BRIDGES, {"probes": transfer_indexes.probes_of(self._target.session)})
         with self._phases.phase("bridge") as done:
             made: dict[str, transfer_indexes.Bridge] = {}
 
@@ -241,12 +239,24 @@ class Transfer:
                 if (bridge := self._bridge(session, index)) is not None:
                     made[index.name] = bridge
                     # At once: until then new sessions look into one list of it alone.
-                    transfer_indexes.set_probes(self._target.session, tuple(made.values()))
+                    transfer_indexes.ask_bridges(self._target.session, tuple(made.values()))
 
             self._side_by_side(wanted, bridged)
             done(f"{len(made)} IVFFlat indexes answer until the HNSW indexes are there")
         self._watching.on_moment("bridged")
         return made
+
+    def _bridges(self) -> dict[str, Any] | None:
+        """What was noted before the first bridge, by this or an earlier transfer; None where none has built any."""
+        return (self._target.begun() or {}).get(_BRIDGES)
+
+    def _wipe(self) -> None:
+        if self._bridges() is not None:
+            self._drop_bridges(())  # what is set for the database would stay
+        self._target.wipe()
+
+    def _drop_bridges(self, wanted: tuple[Any, ...]) -> None:
+        transfer_indexes.drop_bridges(self._target.session, wanted, (self._bridges() or {}).get("probes"))
 
     def _built(self, index: Any, beside: transfer_indexes.Bridge | None) -> bool:
         tell = lambda progress: self._watching.on_build(index.name, progress)  # noqa: E731

@@ -23,6 +23,7 @@ from scripts.edges.index_builds import Room, TooFewRows, Watch
 _DISTANCES: dict[str, Any] = {"cosine_ops": "cosine", "l2_ops": "l2", "ip_ops": "inner_product"}
 # What pgvector takes where an index says nothing.
 _DEFAULTS = {"hnsw": {"m": 16, "ef_construction": 64}, "ivfflat": {"lists": 100}}
+_PROBES = "ivfflat.probes"
 # Waits until whoever builds an index on a table has committed, and lets go at once.
 _AWAIT = "LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE"
 _COUNT = "SELECT count(*) FROM ONLY {} WHERE {} IS NOT NULL"
@@ -87,11 +88,17 @@ def bridge_name(index: VectorIndex) -> str:
     return f"agentmem_{hashlib.sha256(f'{index.schema_name}.{index.name}'.encode()).hexdigest()[:12]}_bridge"
 
 
-def drop_bridges(connection: Any, indexes: Iterable[VectorIndex]) -> None:
-    """Drop the bridges that an earlier transfer left, and let new sessions search as before."""
+def drop_bridges(connection: Any, indexes: Iterable[VectorIndex], probes: str | None) -> None:
+    """Drop the bridges that this or an earlier transfer left, and let new sessions search with the probes of before."""
     for index in indexes:
         _drop(connection, index.schema_name, bridge_name(index))
-    set_probes(connection, ())
+    _set_probes(connection, probes)
+
+
+def probes_of(connection: Any) -> str | None:
+    """What the database sets for its sessions, None where it sets nothing."""
+    row = connection.execute(postgres.statement("read_database_setting"), {"name": _PROBES}).fetchone()
+    return None if row is None else str(row[0])
 
 
 def join_builds(connection: Any, indexes: Iterable[VectorIndex], watch: Watch) -> None:
@@ -104,15 +111,18 @@ def join_builds(connection: Any, indexes: Iterable[VectorIndex], watch: Watch) -
                 connection.execute(sql.SQL(_AWAIT).format(sql.Identifier(schema, table)))
 
 
-def set_probes(connection: Any, bridges: Iterable[Bridge]) -> None:
-    """Every new session of the database asks the bridges as they need it; with none, as the server's default has it."""
-    most = max((each.probes for each in bridges), default=None)
-    database = sql.Identifier(connection.info.dbname)
+def ask_bridges(connection: Any, bridges: Iterable[Bridge]) -> None:
+    """Every new session of the database asks these bridges as they need it."""
+    _set_probes(connection, str(max(each.probes for each in bridges)))
+
+
+def _set_probes(connection: Any, value: str | None) -> None:
+    database, parameter = sql.Identifier(connection.info.dbname), sql.SQL(_PROBES)
     connection.execute(postgres.statement("load_vector"))  # until then the parameter is nobody's, and only a superuser may set it
-    if most is None:
-        connection.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(database, sql.SQL("ivfflat.probes")))
+    if value is None:
+        connection.execute(sql.SQL("ALTER DATABASE {} RESET {}").format(database, parameter))
     else:
-        parts = {"database": database, "parameter": sql.SQL("ivfflat.probes"), "value": sql.Literal(str(most))}
+        parts = {"database": database, "parameter": parameter, "value": sql.Literal(value)}
         connection.execute(postgres.statement("set_for_database", **parts))
 
 

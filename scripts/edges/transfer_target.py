@@ -15,13 +15,15 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from infra.domain.manifest import FAST_ALGORITHM, Sequence, Table
-from scripts.edges import table_digests
+from scripts.edges import index_records, table_digests
 from scripts.edges.exits import BUSY, REFUSED, Failure
 from scripts.edges.origin import Item, Origin, Reader
 from scripts.edges.postgres import APPLICATION, statement, told
 from scripts.edges.table_digests import Found
 
 ROOM = "agent_memory_transfer"
+# What is noted of the builds of indexes, in the database that they are in.
+BUILDS = tuple(index_records.TABLE.split("."))
 # "agme", and the second of our locks (database_steps has the first).
 _LOCK = {"kind": 0x61676D65, "number": 2}
 # The session of a transfer that was killed a moment ago ends within this time, unless it is not dead.
@@ -149,7 +151,7 @@ class Target:
 
     def have(self, item: Item) -> None:
         """All pieces of a table are there."""
-        self.note(_step(item))
+        self.note(_step(item), {})
 
     def digest(self, item: Item, algorithm: str, *, stored: bool) -> Table:
         """Rows and digest of a table as it is here; `stored`: without generated columns, as what travels through a filter."""
@@ -164,10 +166,10 @@ class Target:
         with told("the target's notes"):
             _forget(self.session, item)
 
-    def note(self, step: str) -> None:
+    def note(self, step: str, facts: dict[str, Any]) -> None:
         """Write down a step that is no transaction of its own."""
         with told("the target's notes"):
-            note(self.session, step, {})
+            note(self.session, step, facts)
 
     def set_sequences(self, sequences: tuple[Sequence, ...]) -> None:
         """Every sequence goes on where that of the source is."""
@@ -182,6 +184,8 @@ class Target:
         with told("keys and constraints"), self.opened() as session, session.transaction():
             session.execute("SELECT set_config('maintenance_work_mem', %s, true)", (f"{memory_kib}kB",))
             session.execute(origin.schema.after.replace(_WAITS, b""))
+            if BUILDS in self.found:  # of the source's indexes, by numbers that mean others here
+                session.execute(sql.SQL("DELETE FROM {}").format(self.found[BUILDS].identifier))
             note(session, "constraints", {})
 
     def settle(self) -> None:
