@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +14,22 @@ from infra.domain.environment import Environment
 from infra.domain.ledger import Kind, Record
 from infra.domain.problem import Verdict
 from infra.domain.promotion import Policy
-from scripts.edges import copy_origin, promotion_facts, promotion_proof, screen, transfer, transfer_bar, vector_facts
+from scripts.edges import (
+    copy_origin,
+    laid_rules,
+    promotion_facts,
+    promotion_proof,
+    restored_copy,
+    screen,
+    transfer,
+    transfer_bar,
+    vector_facts,
+)
 from scripts.edges.clock import utc_now
 from scripts.edges.exits import BAD, GOOD, REFUSED, USAGE, Exit, Failure
 from scripts.edges.index_builds import Room
 from scripts.edges.ledger_blob import AnyLedger
-from scripts.edges.origin import LiveOrigin, Selected, live
+from scripts.edges.origin import LiveOrigin, live
 from scripts.edges.phases import Phases
 from scripts.edges.transfer_target import Target, occupied
 
@@ -29,7 +38,7 @@ Origin = LiveOrigin | copy_origin.CopyOrigin
 
 @dataclass(frozen=True, kw_only=True)
 class Journey:
-    """What is asked for. `source` is the environment that rows come from, also those of a `copy`, a folder.
+    """What is asked for. `source` is the environment that rows come from, also those of a `copy`, a folder; `rules` are a file.
 
     `unmasked` is the reason why real data may go down as it is; `replace` the name of the target's server, whose content goes.
     """
@@ -51,7 +60,7 @@ class Journey:
 class Doors:
     """The ways to the outside: sessions of both sides, the ledger, and how the target's parameters are raised meanwhile.
 
-    `where` is the target if it is not the declared server.
+    `where` is the target if it is not the declared server; `server` starts one of our own, which a copy needs with rules.
     """
 
     source: Callable[[], Any] | None
@@ -60,6 +69,7 @@ class Doors:
     where: str = ""
     raised: Callable[[Environment], AbstractContextManager[None]] = lambda environment: nullcontext()
     now: Callable[[], datetime] = utc_now
+    server: restored_copy.Server | None = None
 
 
 @dataclass
@@ -70,6 +80,8 @@ class Run:
     doors: Doors
     phases: Phases
     masked: bool = False
+    laid: laid_rules.Laid | None = None
+    restored: restored_copy.RestoredCopy | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     result: transfer.Result | None = None
     code: Exit = GOOD
@@ -103,51 +115,67 @@ def bring(journey: Journey, doors: Doors, phases: Phases) -> Run:
 
 @contextmanager
 def _origin(run: Run) -> Iterator[Origin]:
+    """What the preflight judges: a server, with the rules laid over it, or a copy, restored as far as its rules need to know its tables."""
     journey = run.journey
     if journey.copy is not None:
-        if journey.rules is not None:
-            says = "rules choose rows in a database; a copy travels as it is"
-            raise Failure(USAGE, says, where=str(journey.rules), hint="restore the copy into a database of its own, and promote from there")
-        with run.phases.phase("copy") as done:
-            origin = copy_origin.opened(journey.copy)
-            done(f"{origin.manifest.id} is whole, taken {origin.manifest.created_at}")
-        if origin.manifest.environment != journey.source:
-            says = f"is a copy of {origin.manifest.environment}, not of {journey.source}"
-            raise Failure(USAGE, says, where=str(journey.copy), hint=f"--from {origin.manifest.environment}")
-        yield origin
+        copy = _copy(run, journey.copy)
+        with _restoring(run, copy, journey.copy) if journey.rules is not None else nullcontext():
+            yield copy
         return
     assert run.doors.source is not None
     with live(run.doors.source) as origin_of_server:
         if journey.rules is not None:
-            with run.phases.phase("rules") as done:
-                done(_narrow(run, origin_of_server, journey.rules))
+            laid_rules.lay(_fitted(run, origin_of_server.session, journey.rules), origin_of_server)
         yield origin_of_server
 
 
-def _narrow(run: Run, origin: LiveOrigin, path: Path) -> str:
-    """Lays the rules over what travels. Raises Invalid for rules that do not fit the tables."""
-    from infra.domain import travel_plan
-    from infra.domain.problem import Invalid
-    from scripts.edges import rules_file, travelling
+def _copy(run: Run, folder: Path) -> copy_origin.CopyOrigin:
+    with run.phases.phase("copy") as done:
+        origin = copy_origin.opened(folder)
+        done(f"{origin.manifest.id} is whole, taken {origin.manifest.created_at}")
+    if origin.manifest.environment != run.journey.source:
+        says = f"is a copy of {origin.manifest.environment}, not of {run.journey.source}"
+        raise Failure(USAGE, says, where=str(folder), hint=f"--from {origin.manifest.environment}")
+    return origin
 
-    found = rules_file.read(path)
-    try:
-        plan = travel_plan.plan(found.rules, travelling.shapes(origin.session), run.journey.target.vector_sets)
-    except Invalid as invalid:
-        raise Invalid(found.located(invalid.problems)) from None
-    for warning in found.located(plan.warnings):
-        screen.talk(f"note: {warning}")
-    salt = secrets.token_urlsafe(32)
-    origin.prepare = lambda session: travelling.keep_salt(session, salt)
-    origin.prepare(origin.session)
-    narrowed = [each for each in plan.selections if not each.untouched]
-    travelling.try_out(origin.session, narrowed)
-    origin.selected = {
-        (each.table.schema, each.table.name): Selected(travelling.columns(each), travelling.where(each)) for each in narrowed
-    }
-    run.masked = found.rules.masked
-    columns, filtered = sum(len(each.masked) for each in narrowed), sum(bool(each.filter) for each in narrowed)
-    return f"{columns} columns masked, {filtered} of {len(plan.selections)} tables filtered"
+
+@contextmanager
+def _restoring(run: Run, copy: copy_origin.CopyOrigin, folder: Path) -> Iterator[None]:
+    """A server of our own for a copy whose rows rules choose; until the preflight is over it has their tables alone."""
+    assert run.doors.server is not None and run.journey.rules is not None
+    with ExitStack() as held:
+        with run.phases.phase("server") as done:
+            run.restored = held.enter_context(restored_copy.restoring(folder, copy, run.doors.server, run.journey.jobs))
+            run.restored.lay_out()
+            done("a PostgreSQL of our own has the copy's tables, and no rows yet")
+        with run.restored.opened() as session:
+            run.laid = _fitted(run, session, run.journey.rules)
+        yield
+
+
+def _fitted(run: Run, session: Any, path: Path) -> laid_rules.Laid:
+    """The rules, once they fit the tables. Raises Invalid for those that do not."""
+    with run.phases.phase("rules") as done:
+        laid = laid_rules.fitted(session, path, run.journey.target.vector_sets)
+        for warning in laid.warnings:
+            screen.talk(f"note: {warning}")
+        run.masked = laid.masked
+        done(str(laid))
+    return laid
+
+
+@contextmanager
+def _rows(run: Run, origin: Origin) -> Iterator[Origin]:
+    """What the rows are read from: the origin, or the server that its copy is restored into now."""
+    if run.restored is None or run.laid is None:
+        yield origin
+        return
+    with run.phases.phase("restored") as done, transfer_bar.watching(origin.items, run.phases.events) as watching:
+        run.restored.fill(watching)
+        done("the copy is there, and rules can choose rows from it")
+    with run.restored.origin() as live_copy:
+        laid_rules.lay(run.laid, live_copy)
+        yield live_copy
 
 
 def _promote(run: Run, origin: Origin, target: Target) -> Exit:
@@ -166,10 +194,16 @@ def _promote(run: Run, origin: Origin, target: Target) -> Exit:
     if journey.dry_run:
         run.says = f"{len(origin.items)} tables and {len(origin.schema.vector_indexes)} vector indexes would travel; nothing was changed"
         return GOOD
+    with _rows(run, origin) as rows:
+        return _bring(run, rows, target, judged.extensions)
+
+
+def _bring(run: Run, origin: Origin, target: Target, extensions: dict[str, str]) -> Exit:
+    """All of it, with its proof and its line in the ledger."""
     if isinstance(origin, LiveOrigin):
         transfer.choose_algorithm(origin, target)
-    with run.doors.raised(environment), transfer_bar.watching(origin.items, run.phases.events) as watching:
-        run.result = transfer.Transfer(origin, target, _wishes(run, judged.extensions), run.phases, watching).run()
+    with run.doors.raised(run.journey.target), transfer_bar.watching(origin.items, run.phases.events) as watching:
+        run.result = transfer.Transfer(origin, target, _wishes(run, extensions), run.phases, watching).run()
     wrong = _proved(run, origin, target)
     _record(run, origin, wrong)
     run.says = wrong[0].reason if wrong else _good(run, origin)

@@ -30,7 +30,7 @@ def command(
     unmasked: Annotated[str | None, typer.Option("--unmasked", help="Why prod's data may go down as it is; goes into the ledger.")] = None,
     replace: Annotated[str | None, typer.Option("--replace", help="The target's server: everything in its database goes first.")] = None,
     extension: Annotated[str, typer.Option("--extension", help=f"Versions of extensions: {', '.join(POLICIES)}.")] = "at-least",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=16, help="Tables at once.")] = 2,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=16, help="Sessions that copy.")] = 2,
     bridge: Annotated[bool, typer.Option("--bridge", help="An IVFFlat index answers until the HNSW index is built.")] = False,
     parameters: Annotated[bool, typer.Option(help="Raise the target's server parameters meanwhile, and put them back.")] = True,
     from_dsn: FromDsn = None,
@@ -48,6 +48,7 @@ def command(
     from scripts.edges.sessions import sessions
     from scripts.edges.stack_file import known_stack, read
     from scripts.promote import Doors, Journey, promote
+    from scripts.proof_server import proof_server
 
     project = project_folder(folder)
     into = read(known_stack(target), project)
@@ -57,7 +58,7 @@ def command(
     )  # fmt: skip
     opened = None if copy else sessions(read(journey.source, project), from_dsn, _source_password(), entra, user)
     into_it = sessions(into, dsn, os.environ.get("PGPASSWORD"), entra, user)
-    doors = Doors(opened, into_it, open_ledger(ledger or str(project / FOLDER)), where=_where(dsn))
+    doors = Doors(opened, into_it, open_ledger(ledger or str(project / FOLDER)), where=_where(dsn), server=proof_server)
     if parameters and dsn is None:
         doors.raised = _raised(project / FOLDER)
     raise typer.Exit(promote(journey, doors))

@@ -69,20 +69,24 @@ def _concerned(origin: LiveOrigin | CopyOrigin, environment: Environment) -> Ite
     return (each for each in environment.vector_sets if each.table in there)
 
 
+def need(origin: LiveOrigin | CopyOrigin, indexes: int | None = None) -> promotion.Need:
+    """What the rows of an origin take on a disk, and its indexes, unless so many bytes of them are said. A copy tells it at least."""
+    if isinstance(origin, LiveOrigin):
+        found = origin.session.execute(statement("read_bytes_of_indexes")).fetchone()[0] if indexes is None else indexes
+        return promotion.need(0, sum(item.size for item in origin.items), found)
+    columns = origin.manifest.vector_columns
+    vectors = sum(each.rows * int(size) * _FLOAT_BYTES[each.type] for each in columns for size in each.dimensions)
+    others = sum(item.size for item in origin.items)  # compressed: at least so much
+    found = sum(index.size for index in origin.manifest.vector_indexes) if indexes is None else indexes
+    return promotion.need(vectors, others, found)
+
+
 def _room(origin: LiveOrigin | CopyOrigin, target: Target, environment: Environment) -> Iterator[Verdict]:
     """Nothing where the disk grows by itself."""
     if environment.storage.autogrow:
         return
-    if isinstance(origin, LiveOrigin):
-        indexes = origin.session.execute(statement("read_bytes_of_indexes")).fetchone()[0]
-        need = promotion.need(0, sum(item.size for item in origin.items), indexes)
-    else:
-        columns = origin.manifest.vector_columns
-        vectors = sum(each.rows * int(size) * _FLOAT_BYTES[each.type] for each in columns for size in each.dimensions)
-        others = sum(item.size for item in origin.items)  # compressed: at least so much
-        need = promotion.need(vectors, others, sum(index.size for index in origin.manifest.vector_indexes))
     free = promotion.writable_bytes(environment.storage.size_gib, build_preflight.look(target.session).used_bytes)
-    yield promotion.room(need.total, free)
+    yield promotion.room(need(origin).total, free)
 
 
 def _whole(origin: LiveOrigin | CopyOrigin) -> Iterator[Verdict]:
