@@ -145,6 +145,8 @@ def _by_state(state: str, fact: str) -> tuple[Exit, str]:
         return REFUSED, "add it to the server parameter azure.extensions: database.extensions in the stack file, then pulumi up"
     if state == "53100" and "shared memory" in fact:
         return REFUSED, "the server's shared memory is too small for a parallel build: max_parallel_maintenance_workers 0"
+    if fact.startswith("could not extend file"):  # a quota or a limit of the system says it without the state of a full disk
+        return _STATES["53100"]
     exact = _STATES.get(state)
     return exact or _CLASSES.get(state[:2], (REFUSED, ""))
 

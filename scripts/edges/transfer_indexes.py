@@ -61,7 +61,8 @@ def build(connection: Any, second: Callable[[], Any], index: VectorIndex, room: 
             _plain(connection, second, index, room)
         else:
             rows = _rows(connection, index)
-            index_builds.carry_out(connection, second, action, _statement(index, beside is not None), index.name, rows, room, watch)
+            with postgres.told(f"building {index.name}"):
+                index_builds.carry_out(connection, second, action, _statement(index, beside is not None), index.name, rows, room, watch)
     if beside is not None:
         _drop(connection, index.schema_name, beside.name)
     return not state
