@@ -20,6 +20,7 @@ from scripts.edges import (
     promotion_facts,
     promotion_proof,
     restored_copy,
+    rules_file,
     screen,
     transfer,
     transfer_bar,
@@ -80,6 +81,7 @@ class Run:
     doors: Doors
     phases: Phases
     masked: bool = False
+    rules: rules_file.RulesFile | None = None
     laid: laid_rules.Laid | None = None
     restored: restored_copy.RestoredCopy | None = None
     verdicts: list[Verdict] = field(default_factory=list)
@@ -102,7 +104,7 @@ def bring(journey: Journey, doors: Doors, phases: Phases) -> Run:
     if journey.replace is not None and journey.replace != environment.server.name:
         hint = f"--replace {environment.server.name} empties the database {environment.database.name} first"
         raise Failure(USAGE, f"{journey.replace} is not the name of the target's server", hint=hint)
-    run = Run(journey, doors, phases)
+    run = Run(journey, doors, phases, rules=rules_file.read(journey.rules) if journey.rules else None)
     with _origin(run) as origin:
         target = Target(doors.target)
         try:
@@ -119,13 +121,13 @@ def _origin(run: Run) -> Iterator[Origin]:
     journey = run.journey
     if journey.copy is not None:
         copy = _copy(run, journey.copy)
-        with _restoring(run, copy, journey.copy) if journey.rules is not None else nullcontext():
+        with _restoring(run, copy, journey.copy) if run.rules is not None else nullcontext():
             yield copy
         return
     assert run.doors.source is not None
     with live(run.doors.source) as origin_of_server:
-        if journey.rules is not None:
-            laid_rules.lay(_fitted(run, origin_of_server.session, journey.rules), origin_of_server)
+        if run.rules is not None:
+            laid_rules.lay(_fitted(run, origin_of_server.session, run.rules), origin_of_server)
         yield origin_of_server
 
 
@@ -142,21 +144,21 @@ def _copy(run: Run, folder: Path) -> copy_origin.CopyOrigin:
 @contextmanager
 def _restoring(run: Run, copy: copy_origin.CopyOrigin, folder: Path) -> Iterator[None]:
     """A server of our own for a copy whose rows rules choose; until the preflight is over it has their tables alone."""
-    assert run.doors.server is not None and run.journey.rules is not None
+    assert run.doors.server is not None and run.rules is not None
     with ExitStack() as held:
         with run.phases.phase("server") as done:
             run.restored = held.enter_context(restored_copy.restoring(folder, copy, run.doors.server, run.journey.jobs))
             run.restored.lay_out()
             done("a PostgreSQL of our own has the copy's tables, and no rows yet")
         with run.restored.opened() as session:
-            run.laid = _fitted(run, session, run.journey.rules)
+            run.laid = _fitted(run, session, run.rules)
         yield
 
 
-def _fitted(run: Run, session: Any, path: Path) -> laid_rules.Laid:
+def _fitted(run: Run, session: Any, rules: rules_file.RulesFile) -> laid_rules.Laid:
     """The rules, once they fit the tables. Raises Invalid for those that do not."""
     with run.phases.phase("rules") as done:
-        laid = laid_rules.fitted(session, path, run.journey.target.vector_sets)
+        laid = laid_rules.fitted(session, rules, run.journey.target.vector_sets)
         for warning in laid.warnings:
             screen.talk(f"note: {warning}")
         run.masked = laid.masked

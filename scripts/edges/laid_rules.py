@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from infra.domain import travel_plan
@@ -34,9 +33,8 @@ class Laid:
         return f"{columns} columns masked, {filtered} of {self.tables} tables filtered"
 
 
-def fitted(session: Any, path: Path, vector_sets: Iterable[VectorSet]) -> Laid:
-    """The rules of a file over the tables that this session sees. Raises Invalid for rules that do not fit, Failure for a constant."""
-    found = rules_file.read(path)
+def fitted(session: Any, found: rules_file.RulesFile, vector_sets: Iterable[VectorSet]) -> Laid:
+    """The rules over the tables that this session sees. Raises Invalid for rules that do not fit, Failure for a constant."""
     try:
         plan = travel_plan.plan(found.rules, travelling.shapes(session), vector_sets)
     except Invalid as invalid:
