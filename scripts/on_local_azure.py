@@ -51,6 +51,7 @@ def serve(state: Path, *, fresh: bool, as_json: bool) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
         served = azure.state / _SERVED
+        served.unlink(missing_ok=True)  # what a killed one left must be gone before the lock says that somebody serves
         try:
             fcntl.flock(held.enter_context(open(azure.state / _SERVING, "w", encoding="utf-8")), fcntl.LOCK_EX)
             _announce(azure, served)
@@ -75,15 +76,15 @@ def _joined_or_started(state: Path, fresh: bool) -> Iterator[dict[str, str]]:
 
     end = time.monotonic() + _LEAVING_SECONDS
     while True:
+        # Asked first: starting one only to hear that the state is taken would double the time of a short command.
+        if not fresh and _is_served(state) and (served := _served(state)):
+            yield served["environment"]
+            return
         try:
             azure = _start(state, fresh)
         except LocalAzureFailed as error:
-            served = _served(state)
-            joins = error.pid is not None and error.pid == served.get("pid") and not fresh
-            if joins and _is_served(state):
-                yield served["environment"]
-                return
-            if not joins or time.monotonic() > end:
+            leaves = error.pid is not None and error.pid == _served(state).get("pid") and not fresh
+            if not leaves or time.monotonic() > end:
                 raise _failure(error, state, fresh) from None
             time.sleep(_LEAVING_SECONDS / 50)
         else:
@@ -133,7 +134,14 @@ def _announce(azure: LocalAzure, path: Path) -> None:
 
 
 def _is_served(state: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError), open(state / _SERVING, encoding="utf-8") as file:
+    """Whether somebody serves the state, and the stand-in that they keep lives."""
+    from scripts.local_azure.serve import LOCK_FILE
+
+    return _is_held(state / _SERVING) and _is_held(state / LOCK_FILE)
+
+
+def _is_held(lock: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError), open(lock, encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -24,6 +24,7 @@ from scripts.local_azure.faults import Fault
 from scripts.local_azure.identity_door import OBJECT_ID, IdentityDoor
 from scripts.local_azure.postgres import discard, remove_orphans, sweep
 from scripts.local_azure.provider_door import Provider, ProviderDoor
+from scripts.local_azure.serve import LOCK_FILE
 from scripts.local_azure.tokens import TokenOffice
 from scripts.local_azure.trouble import Trouble
 
@@ -36,7 +37,6 @@ Behind = Callable[[Path, Certificates], Any]
 SUBSCRIPTION = "00000000-0000-4000-8000-0000000a9e17"
 TENANT = "00000000-0000-4000-8000-0000000a9e00"
 LOG_FILE = "local-azure.log"
-LOCK_FILE = "serve.lock"
 LOG_BYTES = 5_000_000
 # The exit code of a command that finds somebody else at work (the product's own table).
 BUSY_EXIT = 6

@@ -28,6 +28,9 @@ STOP_SECONDS = 30.0
 # An answer on the line protocol touches memory only.
 ANSWER_SECONDS = 10.0
 
+# In the state's folder; the child holds it for as long as it lives.
+LOCK_FILE = "serve.lock"
+
 Pace = Literal["fast", "recorded"]
 
 

@@ -15,8 +15,8 @@ import struct
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import Iterator
-from concurrent import futures
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,26 +30,69 @@ WARM = "AGENTMEM_TEST_WARM_PYTHON"
 
 
 def main() -> int:
-    """Serve until the engine goes away. Returns the exit code."""
-    # The engine ends a plugin by SIGINT, and waits ten seconds for one that does not go. Ctrl-C does not reach us: the group is our own.
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    """Serve until the engine goes away, or let a warm Python do so: the engine starts two of us for a command. Returns the exit code."""
+    ended = _end()
+    warm, _, place = os.environ.get(WARM, "").partition("=")
+    if warm != sys.executable:
+        _without_the_sdk()
+        return serve(sys.argv[-1], ended)
+    asked = _Warm(place, "host", sys.argv[-1], os.getcwd(), sys.stdout.fileno())
+
+    def follow() -> None:
+        asked.wait()
+        ended.set()
+
+    threading.Thread(target=follow, daemon=True).start()  # it may end by itself
+    _stay(ended)
+    asked.kill()
+    return asked.wait()
+
+
+def serve(engine: str, ended: threading.Event | None = None) -> int:
+    """Answer the engine at this address until it goes away. Returns the exit code."""
+    ended = ended or _end()
+    from concurrent import futures
+
     import grpc
     from pulumi.runtime.proto import language_pb2_grpc
 
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_servicer(sys.argv[-1]), server)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(_servicer(engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    parent = os.getppid()
-    while os.getppid() == parent and not ended.wait(1.0):  # an engine that was killed leaves us another parent
-        pass
+    _stay(ended)
     server.stop(None)
     for program in _programs:  # it would wait for answers of an engine that is gone, and we for it
         program.kill()
     return 0
+
+
+def _end() -> threading.Event:
+    """Set when the engine ends us: by SIGINT, and it waits ten seconds for one that does not go."""
+    ended = threading.Event()  # a person's Ctrl-C does not reach us: the group is our own
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    return ended
+
+
+def _stay(ended: threading.Event) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent and not ended.wait(1.0):  # an engine that was killed leaves us another parent
+        pass
+
+
+def _without_the_sdk() -> None:
+    """Let the messages be loaded without the rest of Pulumi's SDK, which takes longer than all else here and is the program's alone."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("pulumi")
+    assert spec is not None and spec.origin is not None
+    folder = Path(spec.origin).parent
+    for name, place in (("pulumi", folder), ("pulumi.runtime", folder / "runtime")):
+        package = types.ModuleType(name)
+        package.__path__ = [str(place)]
+        sys.modules[name] = package
 
 
 def _servicer(engine: str) -> Any:
@@ -113,7 +156,7 @@ def _run(request: Any, engine: str) -> int:
     python, folder = _python(request.info), request.pwd or program.parent
     warm, _, place = os.environ.get(WARM, "").partition("=")
     if warm == python:
-        asked = _Warm(place, told, str(folder))
+        asked = _Warm(place, "program", told, str(folder), sys.stderr.fileno())
         _programs.append(asked)
         code = asked.wait()
         _programs.remove(asked)
@@ -128,25 +171,29 @@ def _run(request: Any, engine: str) -> int:
 
 
 class _Warm:
-    """A program that a warm Python runs; it ends with us."""
+    """What a warm Python runs for us: a program, or the host itself; it ends with us."""
 
-    def __init__(self, place: str, told: dict[str, Any], folder: str) -> None:
-        body = json.dumps({"told": told, "folder": folder, "environment": dict(os.environ)}).encode()
+    def __init__(self, place: str, kind: str, told: object, folder: str, output: int) -> None:
+        body = json.dumps({"kind": kind, "told": told, "folder": folder, "environment": dict(os.environ)}).encode()
         self._line = socket.socket(socket.AF_UNIX)
         self._line.connect(place)
-        socket.send_fds(self._line, [b"\0"], [sys.stderr.fileno()])
+        socket.send_fds(self._line, [b"\0"], [output, sys.stderr.fileno()])
         self._line.sendall(struct.pack("!I", len(body)) + body)
+        self._ended = threading.Lock()
+        self._code: int | None = None
 
     def wait(self) -> int:
         """Its exit code; that of a killed program where the warm Python is gone."""
-        with self._line:
-            answer = self._line.recv(4, socket.MSG_WAITALL)
-        return int.from_bytes(answer, "big", signed=True) if len(answer) == 4 else -signal.SIGKILL
+        with self._ended:
+            if self._code is None:
+                answer = self._line.recv(4, socket.MSG_WAITALL)
+                self._code = int.from_bytes(answer, "big", signed=True) if len(answer) == 4 else -signal.SIGKILL
+        return self._code
 
     def kill(self) -> None:
         """End it."""
         with contextlib.suppress(OSError):  # it ended by itself
-            self._line.shutdown(socket.SHUT_RDWR)
+            self._line.shutdown(socket.SHUT_WR)
 
 
 def _plugin(request: Any, response: Any) -> Iterator[Any]:

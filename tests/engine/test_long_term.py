@@ -19,7 +19,7 @@ POLICY = "weekly-12-monthly-{}-yearly-10"
 @pytest.fixture(scope="module")
 def made(path_with_pulumi: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """dev, up, with a vault."""
-    project = copied(tmp_path_factory.mktemp("project"))
+    project = copied(tmp_path_factory.mktemp("project"), "dev")
     edit(project, "dev", {"long_term: null": ASKED})
     person = Terminal(tmp_path_factory.mktemp("state"), path_with_pulumi, project)
     with person.serving():

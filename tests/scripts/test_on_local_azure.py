@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from scripts import on_local_azure
+from scripts.local_azure.serve import LocalAzure
+
 ARM = "import os; print(os.environ['AGENTMEM_ARM_ENDPOINT'])"
 
 
@@ -40,11 +43,14 @@ def serving(state: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]
             child.kill()
 
 
-def test_a_command_joins_what_is_served(tmp_path: Path) -> None:
+def test_a_command_joins_what_is_served(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(tmp_path) as (_, served):
         assert served["schema"] == "agentmem/local-azure-serve/1"
         joined = run(tmp_path, "python", "-c", ARM)
         assert (joined.returncode, joined.stdout.strip()) == (0, served["arm"]), joined.stderr
+        monkeypatch.setattr(LocalAzure, "start", lambda self: pytest.fail("a second one is started, only to hear that the state is taken"))
+        monkeypatch.setenv("PATH", "/usr/bin:/bin")
+        assert on_local_azure.run(["true"], root, tmp_path, fresh=False) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -63,6 +69,14 @@ def test_what_a_killed_one_left_misleads_nobody(tmp_path: Path) -> None:
     alone = run(tmp_path, "python", "-c", ARM)
     assert alone.returncode == 0, alone.stderr
     assert alone.stdout.strip() != served["arm"], "the stand-in that it would join is on its way out"
+
+
+def test_nobody_joins_a_stand_in_that_is_gone_while_its_keeper_stays(tmp_path: Path) -> None:
+    with serving(tmp_path) as (_, served):
+        os.kill(served["pid"], signal.SIGKILL)
+        alone = run(tmp_path, "python", "-c", ARM)
+    assert alone.returncode == 0, alone.stderr
+    assert alone.stdout.strip() != served["arm"]
 
 
 def test_a_command_does_not_join_another_that_will_end_before_it(tmp_path: Path) -> None:
