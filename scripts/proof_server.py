@@ -7,6 +7,7 @@ process that was killed goes when the next one starts a server.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -32,7 +33,7 @@ def proof_server(need_bytes: int = 0) -> Iterator[Callable[[], Any]]:
     from scripts.local_azure.postgres import Cluster
 
     _sweep()
-    with ending_in_order(), tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
+    with ending_in_order(), tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _held(Path(folder)):
         cluster: Cluster | None = None
         _judge_room(Path(folder), need_bytes)
         try:
@@ -75,12 +76,23 @@ def _judge_room(folder: Path, need_bytes: int) -> None:
         raise Failure(REFUSED, says, where=str(place), hint=hint)
 
 
+@contextmanager
+def _held(folder: Path, mode: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """The folder is in use for as long as the block runs, or its process lives: nobody else sweeps it, also not before a server runs."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, mode)
+        yield
+    finally:
+        os.close(held)
+
+
 def _sweep() -> None:
     """Remove servers of processes that are gone, with what was in them; one whose process lives stays."""
     from scripts.local_azure.postgres import Trouble, discard, names, remove_orphans
 
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(Trouble, OSError):
+        with contextlib.suppress(Trouble, OSError), _held(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
             if left.stat().st_uid == os.getuid() and names(left):
                 discard(left)
                 shutil.rmtree(left, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.edges.exits import REFUSED, Failure
-from scripts.local_azure.cluster_record import clusters_folder
+from scripts.local_azure.cluster_record import Record, clusters_folder, own
 from scripts.proof_server import proof_server
 
 pytestmark = pytest.mark.live
@@ -40,6 +41,25 @@ def test_it_is_closed_to_others_and_gone_after_ctrl_c(own_folder: Path) -> None:
         signal.raise_signal(signal.SIGINT)
     assert pid and not Path("/proc", str(pid)).exists()
     assert [*own_folder.iterdir()] == [] and not any(each.exists() for each in folders)
+
+
+def test_a_server_that_another_process_is_making_is_left_alone(own_folder: Path) -> None:
+    """Its data are there before a process is noted that runs on them."""
+    folder = own_folder / "agentmem-proof-other"
+    data = clusters_folder(folder) / "agentmem-proof"
+    data.mkdir(parents=True)
+    folder.mkdir(exist_ok=True)
+    Record("agentmem-proof", str(data), "secret").save(folder)
+    own(folder)
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with proof_server():
+            assert data.is_dir()
+    finally:
+        os.close(held)
+    with proof_server():
+        assert not data.exists() and not folder.exists()
 
 
 def test_a_disk_without_room_is_told_before_anything_is_begun(own_folder: Path) -> None:
