@@ -250,8 +250,9 @@ def _locked_tables(session: Any, connect: Callable[[], Any]) -> dict[tuple[str, 
     """The tables, which nobody can alter until the session ends. Raises Failure (BUSY) that says who keeps even readers out."""
     try:
         found = {(table.schema, table.name): table for table in table_digests.tables(session)}  # their sizes want the lock, too
-        for table in found.values():
-            session.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(table.identifier))
+        if found:
+            names = sql.SQL(", ").join(sql.SQL("ONLY {}").format(table.identifier) for table in found.values())
+            session.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
     except psycopg.errors.LockNotAvailable:
         with connect() as other:
             row = other.execute(statement("read_reader_obstacle")).fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,14 +61,17 @@ class Found:
 
 def settle(session: Any) -> None:
     """Fix the settings that digests depend on; no statement waits for a lock longer than LOCK_SECONDS."""
-    for name, value in (*_SETTINGS, ("lock_timeout", f"{LOCK_SECONDS}s")):
-        session.execute("SELECT set_config(%s, %s, false)", (name, value))
+    wanted = dict(_SETTINGS, lock_timeout=f"{LOCK_SECONDS}s")
+    session.execute(statement("set_for_session"), {"names": [*wanted], "values": [*wanted.values()]})
 
 
 def tables(session: Any) -> tuple[Found, ...]:
     """The tables with rows of their own, largest first."""
     found = session.execute(statement("read_dump_tables")).fetchall()
-    return tuple(_found(session, *row) for row in found)
+    columns: dict[int, list[Any]] = defaultdict(list)
+    for oid, *column in session.execute(statement("read_dump_columns"), ([row[0] for row in found],)).fetchall():
+        columns[oid].append(column)
+    return tuple(_found(columns[oid], *row) for oid, *row in found)
 
 
 def digest(session: Any, table: Found, path: str = "", *, algorithm: str = ALGORITHM, rows: sql.Composable | None = None) -> Table:
@@ -89,8 +93,7 @@ def digests(connect: Callable[[], Any]) -> tuple[Table, ...]:
         return found
 
 
-def _found(session: Any, oid: int, schema: str, name: str, size: int, pages: int) -> Found:
-    columns = session.execute(statement("read_dump_columns"), (oid,)).fetchall()
+def _found(columns: list[Any], schema: str, name: str, size: int, pages: int) -> Found:
     sent = tuple((column, _sent(column, room, function)) for column, _, room, function, _ in columns)
     written = tuple(column for column, stored, _, _, _ in columns if stored)
     textual = any(numbered for _, stored, _, _, numbered in columns if stored)

@@ -35,7 +35,6 @@ _PACE = (
     ("synchronous_commit", "off"), ("client_connection_check_interval", "1s"), ("statement_timeout", "0"), ("transaction_timeout", "0"),
     ("idle_session_timeout", "0"), ("idle_in_transaction_session_timeout", "0"),
 )  # fmt: skip
-_SET = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s"
 # pg_dump's own preamble, which would wait for ever where we do not.
 _WAITS = b"SET lock_timeout = 0;\n"
 _END_BUILDS = """SELECT pg_terminate_backend(progress.pid) FROM pg_stat_progress_create_index AS progress
@@ -62,8 +61,8 @@ class Target:
         """A session of the target's own, for one step."""
         session = self.connect()
         with told("the target"):
-            for name, value in (*_PACE, ("lock_timeout", f"{table_digests.LOCK_SECONDS}s")):
-                session.execute(_SET, (value, name))
+            wanted = dict(_PACE, lock_timeout=f"{table_digests.LOCK_SECONDS}s")
+            session.execute(statement("set_known_for_session"), {"names": [*wanted], "values": [*wanted.values()]})
         return session
 
     def lock(self) -> None:
