@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,34 +23,31 @@ NOTED = """INSERT INTO agent_memory.index_builds
 VALUES ({}, 'memories_index', 'memories', 'embedding', 'hnsw', 900, 65536, 1, false, 8192)"""
 
 
-@pytest.fixture(params=["", "ivfflat.probes=7"])
-def setting(request: pytest.FixtureRequest, target: Database) -> Iterator[str]:
-    """What was set for the target before."""
-    if request.param:
-        execute(
-            target, "CREATE EXTENSION IF NOT EXISTS vector", "SELECT '[1]'::vector", f"ALTER DATABASE {target.name} SET ivfflat.probes = 7"
-        )
-    yield request.param
+def set_seven(target: Database) -> str:
+    """What post-provision sets for an IVFFlat index of the application's own; as it is looked up."""
+    execute(target, "CREATE EXTENSION IF NOT EXISTS vector", "SELECT '[1]'::vector", f"ALTER DATABASE {target.name} SET ivfflat.probes = 7")
+    return "ivfflat.probes=7"
 
 
-def test_probes_are_those_of_before(whole: Database, target: Database, setting: str) -> None:
-    seen: list[str] = []
+@pytest.mark.parametrize("before", [lambda target: "", set_seven], ids=["nothing", "seven"])
+def test_probes_are_those_of_before(whole: Database, target: Database, before: Callable[[Database], str]) -> None:
+    setting, seen = before(target), []
     brought(whole, target, at("bridged", lambda: seen.append(target.value(PROBES))), bridge=True)
     assert seen == ["ivfflat.probes=1"]
     assert target.value(PROBES) == setting
 
 
 @pytest.mark.parametrize("wishes", [{}, {"bridge": True}], ids=str)
-def test_probes_are_those_of_before_a_transfer_that_was_ended(
-    whole: Database, target: Database, setting: str, wishes: dict[str, Any]
-) -> None:
+def test_probes_are_those_of_before_a_transfer_that_was_ended(whole: Database, target: Database, wishes: dict[str, Any]) -> None:
+    setting = set_seven(target)
     ended(whole, target, "bridged", bridge=True)
     assert target.value(PROBES) == "ivfflat.probes=1"
     brought(whole, target, **wishes)
     assert target.value(PROBES) == setting
 
 
-def test_probes_are_those_of_before_a_transfer_that_another_one_replaced(source: Database, target: Database, setting: str) -> None:
+def test_probes_are_those_of_before_a_transfer_that_another_one_replaced(source: Database, target: Database) -> None:
+    setting = set_seven(target)
     ended(source, target, "bridged", bridge=True)
     execute(source, "CREATE TABLE another (id integer)")
     brought(source, target, replace=True)
