@@ -27,7 +27,7 @@ rehearse: $(VENV)/.runtime  ## live through an environment on this machine, with
 	@$(BIN)/agentmem rehearse --stack $(STACK)
 
 test: lint  ## lint, types, and the whole suite, with real PostgreSQL servers
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 nightly: $(VENV)/.dev  ## every fault at every write of an up, and more kills of the engine: an hour (AGENTMEM_SEED=N repeats one)
 	@AGENTMEM_NIGHTLY=1 $(BIN)/python -m pytest -n 2 --dist load -rA tests/engine/test_faults.py tests/engine/test_kills.py tests/live/test_transfer_kills.py
