@@ -66,16 +66,23 @@ def binaries() -> Binaries:
     return Binaries.install()
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Binaries) -> Iterator[Cluster]:
-    """A running server with an administrator as Azure makes them."""
-    running = Cluster.create(tmp_path_factory.mktemp("cluster"), "zepmem-live", binaries)
+@contextmanager
+def new_cluster(folder: Path, name: str, binaries: Binaries) -> Iterator[Cluster]:
+    """A running server with an administrator as Azure makes them; it is gone afterwards."""
+    running = Cluster.create(folder, name, binaries)
     try:
         running.apply({"azure.extensions": ALLOWED})
         running.create_administrator(ADMINISTRATOR, PASSWORD)
         yield running
     finally:
         running.destroy()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Binaries) -> Iterator[Cluster]:
+    """The server that most tests share."""
+    with new_cluster(tmp_path_factory.mktemp("cluster"), "zepmem-live", binaries) as running:
+        yield running
 
 
 @contextmanager

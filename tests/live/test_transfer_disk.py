@@ -26,7 +26,7 @@ from scripts.edges.transfer import Watching
 from scripts.local_azure.postgres import Binaries, Cluster
 from scripts.local_azure.setpriv import held
 from tests.engine.faults import seed
-from tests.live.conftest import ADMINISTRATOR, ALLOWED, PASSWORD, Database, new_database
+from tests.live.conftest import Database, new_cluster, new_database
 from tests.live.hard_to_copy import server_of, taken
 from tests.live.transfers import MEMORIES, assert_whole, at, brought, contents, refused
 
@@ -57,13 +57,8 @@ def large(cluster: Cluster) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def other(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A server whose files may be limited."""
-    running = Cluster.create(tmp_path_factory.mktemp("full"), "zepmem-full", binaries)
-    try:
-        running.apply({"azure.extensions": ALLOWED})
-        running.create_administrator(ADMINISTRATOR, PASSWORD)
+    with new_cluster(tmp_path_factory.mktemp("full"), "zepmem-full", binaries) as running:
         yield running
-    finally:
-        running.destroy()
 
 
 def limit(server: Cluster, size: int | None) -> None:

@@ -19,7 +19,7 @@ from scripts.edges.transfer import Result
 from scripts.edges.transfer_target import Target
 from scripts.local_azure.binaries import INSIDE
 from scripts.local_azure.postgres import Binaries, Cluster, Mode
-from tests.live.conftest import ADMINISTRATOR, ALLOWED, PASSWORD, Database, new_database
+from tests.live.conftest import ADMINISTRATOR, ALLOWED, PASSWORD, Database, new_cluster, new_database
 from tests.live.hard_to_copy import connect
 from tests.live.test_post_provision_cut_off import until
 from tests.live.transfers import END_OURS, assert_whole, at, brought, ended, execute, refused, target, transfer, whole
@@ -188,13 +188,10 @@ def other(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Itera
     control.write_text(control.read_text().replace("'0.8.5'", "'0.8.1'"))
     control.with_name("vector--0.8.5.sql").rename(control.with_name("vector--0.8.1.sql"))
     control.with_name("vector--0.8.1--0.8.2.sql").unlink()
-    cluster = Cluster.create(folder, "zepmem-other", Binaries(tree / INSIDE, binaries.user))
     try:
-        cluster.apply({"azure.extensions": ALLOWED})
-        cluster.create_administrator(ADMINISTRATOR, PASSWORD)
-        yield cluster
+        with new_cluster(folder, "zepmem-other", Binaries(tree / INSIDE, binaries.user)) as running:
+            yield running
     finally:
-        cluster.destroy()
         shutil.rmtree(tree)
 
 
