@@ -1,4 +1,4 @@
-"""Rules of a promotion laid over what travels: read, fitted to the tables, tried on their server, and then part of every read."""
+"""Rules of a promotion laid over what travels: fitted to the tables, tried on their server, and then part of every read."""
 
 from __future__ import annotations
 

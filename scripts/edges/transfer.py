@@ -185,8 +185,6 @@ class Transfer:
                     equal.append(item)
                     self.result.tables.append(there)
                     self._watching.on_bytes(item, item.size)
-                elif "constraints" not in steps:
-                    self._target.forget(item)
             if "constraints" in steps and len(equal) < len(self._origin.items):
                 self.result.tables.clear()
             done(f"{len(equal)} of {len(candidates)} tables that are there are still equal")

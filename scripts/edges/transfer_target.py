@@ -129,7 +129,7 @@ class Target:
             table_digests.settle(session)
             with session.transaction():
                 if item.pages is None:
-                    _clear(session, item)
+                    _truncate(session, item)
                 with reader.rows(item) as pieces, session.cursor().copy(into) as copy:
                     gathered = bytearray()
                     for piece in pieces:
@@ -144,9 +144,10 @@ class Target:
                     note(session, _step(item), {})
 
     def clear(self, item: Item) -> None:
-        """No rows of a table, before pieces of it come."""
+        """No rows of a table, and no note that they were copied, before pieces of it come."""
         with told(f"emptying {item.title}"), self.session.transaction():
-            _clear(self.session, item)
+            self.session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (_step(item),))
+            _truncate(self.session, item)
 
     def have(self, item: Item) -> None:
         """All pieces of a table are there."""
@@ -159,11 +160,6 @@ class Target:
             table_digests.settle(session)
             rows = sql.SQL("ONLY {}").format(item.identifier) if stored else None
             return table_digests.digest(session, table, algorithm=algorithm, rows=rows)
-
-    def forget(self, item: Item) -> None:
-        """A table that was copied earlier has to be copied again."""
-        with told("the target's notes"):
-            _forget(self.session, item)
 
     def note(self, step: str, facts: dict[str, Any]) -> None:
         """Write down a step that is no transaction of its own."""
@@ -235,13 +231,8 @@ def refuse_others(foreign: tuple[str, ...], hint: str) -> None:
         raise Failure(REFUSED, occupied(foreign), hint=hint)
 
 
-def _clear(session: Any, item: Item) -> None:
-    _forget(session, item)
+def _truncate(session: Any, item: Item) -> None:
     session.execute(sql.SQL("TRUNCATE ONLY {}").format(item.identifier))
-
-
-def _forget(session: Any, item: Item) -> None:
-    session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (_step(item),))
 
 
 def _step(item: Item) -> str:
