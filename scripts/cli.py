@@ -276,7 +276,7 @@ def _told(error: Exception) -> int:
         return error.code
     if isinstance(error, Invalid):
         number = len(error.problems)
-        sys.stderr.write(f"{error}\n{number} problem{'' if number == 1 else 's'}, nothing was registered\n")
+        sys.stderr.write(f"{error}\n{number} problem{'' if number == 1 else 's'}, nothing was changed\n")
         return CONFIGURATION
     if isinstance(error, TyperException):
         says = getattr(error, "format_message", error.__str__)()  # names the option, where there is one

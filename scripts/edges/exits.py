@@ -22,7 +22,7 @@ MEANING = {
     Exit.GOOD: "all is well",
     Exit.BAD: "the thing that was checked is not good",
     Exit.USAGE: "the command line is wrong",
-    Exit.CONFIGURATION: "the stack file is wrong; nothing was registered",
+    Exit.CONFIGURATION: "the stack file, or one of rules, is wrong; nothing was changed",
     Exit.UNREACHABLE: "something cannot be reached; try again",
     Exit.REFUSED: "refused: a password, a right, an allow-list, a version or a disk stands in the way",
     Exit.BUSY: "busy or locked: somebody else is at work",

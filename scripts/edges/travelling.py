@@ -11,15 +11,16 @@ import itertools
 import re
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from infra.domain.table_names import TableName
 from infra.domain.travel_filters import Filter, NoneOf, OneOf, OutsideCircle, RefersTo, Rows
 from infra.domain.travel_plan import Selection, Sent
-from infra.domain.travel_rules import Way
+from infra.domain.travel_rules import Mask, Way
 from infra.domain.travel_shapes import ColumnShape, ForeignKey, Operator, TableShape
 from scripts.edges.postgres import statement, told
 
@@ -41,6 +42,16 @@ SELECT in_table, in_row FROM stays)"""
 _SAME_ROW = "{stays}.in_table OPERATOR(pg_catalog.=) {row}.tableoid AND {stays}.in_row OPERATOR(pg_catalog.=) {row}.ctid"
 
 
+@dataclass(frozen=True)
+class Misfit:
+    """A value of the rules that its column cannot hold: what asked for it, and what the server says of it."""
+
+    column: ColumnShape
+    asked_by: Mask | OneOf | NoneOf
+    value: str
+    says: str
+
+
 def shapes(session: Any) -> tuple[TableShape, ...]:
     """The shape of every table of the database, partitioned ones included. Raises Failure."""
     with told("reading the tables"):
@@ -57,11 +68,23 @@ def keep_salt(session: Any, salt: str) -> None:
 
 
 def try_out(session: Any, selections: Iterable[Selection]) -> None:
-    """Let the server judge every read without a row of it: a constant or id that is none of its column's type. Raises Failure."""
+    """Let the server judge every read without a row of it. Raises Failure."""
     for selection in selections:
         with told(str(selection.table)):
-            read = sql.SQL("SELECT {} FROM ONLY {} {} LIMIT 0")
-            session.execute(read.format(columns(selection), identifier(selection.table), where(selection)))
+            _try(session, selection.table, columns(selection), where(selection))
+
+
+def misfits(session: Any, selection: Selection) -> Iterator[Misfit]:
+    """The constants and ids that are none of their column's type, each tried by itself; what follows from other tables is told of those."""
+    row, nothing = identifier(selection.table), sql.Composed([])
+    for sent in selection.columns:
+        if sent.mask is not None and sent.mask.way is Way.SET and (says := _refused(session, selection.table, _sent(sent), nothing)):
+            yield Misfit(sent.column, sent.mask, str(sent.mask.value), says)
+    for condition in (each for each in selection.filter if isinstance(each, OneOf | NoneOf)):
+        for value in condition.values:
+            asked = sql.SQL("WHERE {}").format(_failing(replace(condition, values=(value,)), row))
+            if says := _refused(session, selection.table, sql.SQL("1"), asked):
+                yield Misfit(condition.column, condition, value, says)
 
 
 def identifier(table: TableName) -> sql.Identifier:
@@ -80,6 +103,20 @@ def where(selection: Selection) -> sql.Composed:
         return sql.Composed([])
     reasons = _Composer().reasons(selection.filter, identifier(selection.table))
     return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(reason.absent for reason in reasons))
+
+
+def _try(session: Any, table: TableName, chosen: sql.Composable, rows: sql.Composed) -> None:
+    session.execute(sql.SQL("SELECT {} FROM ONLY {} {} LIMIT 0").format(chosen, identifier(table), rows))
+
+
+def _refused(session: Any, table: TableName, chosen: sql.Composable, rows: sql.Composed) -> str:
+    """What the server says of a value in such a read; empty if it takes it."""
+    try:
+        with session.transaction():
+            _try(session, table, chosen, rows)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        return error.diag.message_primary or str(error)
+    return ""
 
 
 def _sent(sent: Sent) -> sql.Composable:
