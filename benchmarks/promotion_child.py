@@ -30,20 +30,10 @@ def main() -> None:
         target.lock()
         with origin.live(connector(told["source"])) as source:
             transfer.choose_algorithm(source, target)
-            run(transfer.Transfer(source, target, wishes, Phases(quiet=True), transfer.Watching(on_moment=say)))
+            transfer.Transfer(source, target, wishes, Phases(quiet=True), transfer.Watching(on_moment=say)).run()
     finally:
         target.close()
     say("ended", peak_mb=peak_megabytes())
-
-
-def run(moved: transfer.Transfer) -> None:
-    """Transfer.run, with a word after its proof and after its indexes."""
-    moved.data()
-    say("proven")
-    moved.keys()
-    moved.indexes()
-    say("built")
-    moved.end()
 
 
 def connector(place: dict[str, str]) -> Callable[[], Any]:

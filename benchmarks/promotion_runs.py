@@ -90,7 +90,7 @@ def _transferred(ground: Ground, bridge: bool) -> Told:
         said: list[dict[str, Any]] = [json.loads(line) for line in child.stdout]
     if child.returncode or not ready:
         raise SystemExit(f"our transfer ended with {child.returncode}")
-    own = {"copied": "data", "proven": "proven", "built": "built", "ended": "ended"}
+    own = {"copied": "data", "proved": "proven", "ended": "ended"}
     moments = {own[each["moment"]]: each["at"] for each in said if each["moment"] in own}
     return began, moments, {"peak_mb": said[-1]["peak_mb"], "start_s": ready["at"] - asked}
 

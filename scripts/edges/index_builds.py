@@ -90,11 +90,13 @@ def build(
     watch: Watch,
     *,
     live: bool = True,
+    recorded: bool = True,
 ) -> Built:
     """Build the index on a connection of its own (`second` opens one) while this one watches. Raises Failure, TooFewRows.
 
     With `live` others go on writing to the table meanwhile; without, as in a restore, the table is scanned once instead of
-    twice and locked against writes. An interruption cancels the server's side too and drops what is left of it.
+    twice and locked against writes. An interruption cancels the server's side too and drops what is left of it. `recorded` as
+    for `carry_out`.
     """
     with postgres.told(f"building {action.name}"):
         rows = build_preflight.count(connection, action.vector_set)
@@ -104,7 +106,7 @@ def build(
         build_preflight.refuse_full_disk(action, rows, found, room.disk_bytes)
         if live and found.waits_for:
             watch(Progress(found.waits_for, 0, None))
-        return carry_out(connection, second, action, _create(action, live), action.name, rows, room, watch)
+        return carry_out(connection, second, action, _create(action, live), action.name, rows, room, watch, recorded=recorded)
 
 
 def carry_out(
@@ -116,8 +118,10 @@ def carry_out(
     rows: int,
     room: Room,
     watch: Watch,
+    *,
+    recorded: bool = True,
 ) -> Built:
-    """Execute a statement that builds the index over so many rows, prove the index and record it.
+    """Execute a statement that builds the index over so many rows, prove the index and record it, unless it is soon to be dropped.
 
     `half` is the name of what a broken-off build leaves. Raises Failure and psycopg.Error.
     """
@@ -131,7 +135,8 @@ def carry_out(
         alone = replace(_planned(action, rows, replace(room, workers=0)), fell_back=True)
         done = _attempt(connection, second, statement, half, alone, watch)
     proved = _proved(connection, action, done)
-    index_records.record(connection, action.vector_set, proved)
+    if recorded:
+        index_records.record(connection, action.vector_set, proved)
     return proved
 
 
@@ -208,8 +213,8 @@ def _run(connection: psycopg.Connection[Any], builder: psycopg.Connection[Any], 
     try:
         while thread.is_alive():
             thread.join(_PAUSE_SECONDS)
-            if thread.is_alive() and (progress := read_progress(connection, pid, rows)):
-                watch(progress)
+            if thread.is_alive():
+                watch(read_progress(connection, pid, rows) or Progress("starting", 0, None))
     except BaseException:
         builder.cancel_safe()
         thread.join()

@@ -5,7 +5,6 @@ record(connection, action.vector_set, built)   # after each build; a build is ne
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,12 +33,6 @@ def record(connection: psycopg.Connection[Any], vector_set: VectorSet, built: Bu
             return connection.execute(postgres.statement("record_index_build"), values).fetchone() is not None
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
         return False
-
-
-def prepare(connection: psycopg.Connection[Any]) -> None:
-    """Make the table, before several builds at once would all want to."""
-    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
-        _create(connection)
 
 
 @dataclass(frozen=True)

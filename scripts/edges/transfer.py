@@ -6,22 +6,25 @@ Whatever ends it, the target says how far it came, and the next run takes over w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from infra.domain.manifest import Table
-from scripts.edges import index_records, transfer_indexes
+from scripts.edges import transfer_indexes
+from scripts.edges.alongside import alongside
 from scripts.edges.exits import BAD, REFUSED, Failure
 from scripts.edges.index_builds import Progress, Room
-from scripts.edges.origin import Item, Origin, Reader
+from scripts.edges.origin import Item, Origin
 from scripts.edges.phases import Phases
 from scripts.edges.postgres import told
-from scripts.edges.side_by_side_tables import in_sessions, side_by_side
+from scripts.edges.side_by_side_tables import in_sessions
+from scripts.edges.transfer_bridges import Bridges
+from scripts.edges.transfer_lane import Lane, lane
 from scripts.edges.transfer_pieces import Pieces
 from scripts.edges.transfer_target import BUILDS, Target, algorithm_for, fingerprint, is_copied, refuse_others
 
-_BRIDGES = "bridges"
+_T = TypeVar("_T")
 # About a second of one session's work: a session for itself takes a fiftieth of that.
 _PIECE_BYTES = 64 << 20
 
@@ -76,18 +79,19 @@ class Transfer:
         self._wishes = wishes
         self._phases = phases
         self._watching = watching
+        self._bridges = Bridges(target, origin.schema.vector_indexes, wishes.room, watching.on_build)
         self.result = Result()
 
     def run(self) -> Result:
         """All of it. Raises Failure; what was done until then stays, and says so."""
-        self.data()
-        self.keys()
-        self.indexes()
-        self.end()
+        self._prove(self._brought())
+        self._keys()
+        self._index()
+        self._end()
         return self.result
 
-    def data(self) -> None:
-        """The rows, proved equal to the origin's."""
+    def _brought(self) -> list[Item]:
+        """Bring the rows; which tables they were brought into, and not taken over."""
         steps = self._begun()
         self._target.learn()
         gone = [item for item in self._origin.items if item.key not in self._target.found]
@@ -97,6 +101,8 @@ class Transfer:
             self._wipe()
             steps, equal = self._new(), []
             self._target.learn()
+        elif steps:
+            self._clear_builds()
         self.result.taken_over = len(equal)
         missing = [item for item in self._origin.items if item not in equal]
         with self._phases.phase("data") as done:
@@ -104,11 +110,22 @@ class Transfer:
             over = f", {len(equal)} were there" if equal else ""
             done(f"{len(missing)} tables copied{over}")
         self._watching.on_moment("copied")
-        with self._phases.phase("proof") as done:
-            self._prove(missing)
-            done(f"{self.result.rows:,} rows in {len(self.result.tables)} tables are equal to the origin's")
+        return missing
 
-    def keys(self) -> None:
+    def _prove(self, items: Sequence[Item]) -> None:
+        """Prove the rows; a bridge needs one core most of the time, and is built meanwhile."""
+        if not self._wishes.bridge:
+            self._compare(items)
+            return
+        self._bridges.note()
+        with alongside(self._bridges.build) as built:
+            self._compare(items)
+            with self._phases.phase("bridge") as done:
+                built()
+                done(f"{len(self._bridges.made)} IVFFlat indexes answer until the HNSW indexes are there; begun with the proof")
+        self._watching.on_moment("bridged")
+
+    def _keys(self) -> None:
         """Sequences, keys, constraints, ordinary indexes, triggers."""
         with self._phases.phase("keys") as done:
             self._target.set_sequences(self._origin.sequences)
@@ -117,28 +134,23 @@ class Transfer:
             done("keys, constraints and triggers are there")
         self._watching.on_moment("keys")
 
-    def indexes(self) -> None:
-        """The vector indexes; with a bridge, one that answers sooner before each."""
+    def _index(self) -> None:
+        """The vector indexes, after which no bridge is needed."""
         wanted = self._origin.schema.vector_indexes
-        tell = lambda progress: self._watching.on_build("an earlier build", progress)  # noqa: E731
-        with told("vector indexes"):
-            transfer_indexes.join_builds(self._target.session, wanted, tell)
-            if self._bridges() is not None:
-                self._drop_bridges(wanted)
-            bridges = self._bridged(wanted) if self._wishes.bridge else {}
-            self._index(wanted, bridges)
-
-    def _index(self, wanted: tuple[Any, ...], bridges: dict[str, transfer_indexes.Bridge]) -> None:
-        with self._phases.phase("indexes") as done:
+        with told("vector indexes"), self._phases.phase("indexes") as done:
             for index in wanted:  # two at a time were tried and not faster: one parallel build has work for every core
-                if self._built(index, bridges.get(index.name)):
+                if self._built(index):
                     self.result.built.append(index.name)
                 self._watching.on_moment(f"index {index.name}")
-            if self._wishes.bridge:
-                self._drop_bridges(wanted)
+            self._bridges.drop()
             done(f"{len(self.result.built)} vector indexes built, {len(wanted) - len(self.result.built)} were there")
 
-    def end(self) -> None:
+    def _built(self, index: Any) -> bool:
+        tell = lambda progress: self._watching.on_build(index.name, progress)  # noqa: E731
+        beside = self._bridges.made.get(index.name)
+        return transfer_indexes.build(self._target.session, self._target.opened, index, self._wishes.room, tell, beside)
+
+    def _end(self) -> None:
         """Statistics, and the note that the database is not complete goes."""
         with self._phases.phase("statistics") as done:
             self._target.settle()
@@ -162,6 +174,13 @@ class Transfer:
             self._wipe()
         return self._new()
 
+    def _clear_builds(self) -> None:
+        """No build of a client that is gone goes on, and no bridge stands in the way of rows."""
+        tell = lambda progress: self._watching.on_build("an earlier build", progress)  # noqa: E731
+        with told("vector indexes"):
+            transfer_indexes.join_builds(self._target.session, self._origin.schema.vector_indexes, tell)
+        self._bridges.drop()
+
     def _new(self) -> dict[str, Any]:
         with self._phases.phase("schema") as done:
             for name, version in self._wishes.extensions.items():
@@ -177,7 +196,7 @@ class Transfer:
         if not candidates:
             return []
         with self._phases.phase("resume") as done:
-            compared = side_by_side(self._origin, candidates, self._compare, self._wishes.jobs)
+            compared = self._in_lanes(candidates, Lane.compare)
             equal = []
             for item, (there, here) in zip(candidates, compared, strict=True):
                 noted = item.key == BUILDS and "constraints" in steps  # from then on those of the target itself
@@ -196,8 +215,8 @@ class Transfer:
         for item in pieces.cut:
             self._target.clear(item)
 
-        def copy(reader: Reader, piece: Item) -> None:
-            self._target.copy(reader, piece, self._watching.on_bytes)
+        def copy(lane: Lane, piece: Item) -> None:
+            lane.copy(piece, self._watching.on_bytes)
             if not pieces.is_last(piece):
                 self._watching.on_moment(f"piece of {piece.title}")
                 return
@@ -205,71 +224,30 @@ class Transfer:
                 self._target.have(piece)
             self._watching.on_moment(f"table {piece.title}")
 
-        side_by_side(self._origin, pieces.all, copy, self._wishes.jobs)
+        self._in_lanes(pieces.all, copy)
 
-    def _prove(self, items: Iterable[Item]) -> None:
+    def _compare(self, items: Sequence[Item]) -> None:
         """Raises Failure (BAD) that names every table in which the two sides differ."""
-        wrong = []
-        for there, here in side_by_side(self._origin, list(items), self._compare, self._wishes.jobs):
-            self.result.tables.append(there)
-            if there.rows != here.rows:
-                wrong.append(f"{there.schema_name}.{there.name} has {here.rows} rows, the origin {there.rows}")
-            elif there.digest != here.digest:
-                wrong.append(f"{there.schema_name}.{there.name} has as many rows, but other content")
-        if wrong:
-            raise Failure(BAD, "; ".join(wrong), hint="somebody writes to the target, or a trigger or default changed what came")
+        with self._phases.phase("proof") as done:
+            wrong = []
+            for there, here in self._in_lanes(items, Lane.compare):
+                self.result.tables.append(there)
+                if there.rows != here.rows:
+                    wrong.append(f"{there.schema_name}.{there.name} has {here.rows} rows, the origin {there.rows}")
+                elif there.digest != here.digest:
+                    wrong.append(f"{there.schema_name}.{there.name} has as many rows, but other content")
+            if wrong:
+                raise Failure(BAD, "; ".join(wrong), hint="somebody writes to the target, or a trigger or default changed what came")
+            done(f"{self.result.rows:,} rows in {len(self.result.tables)} tables are equal to the origin's")
+        self._watching.on_moment("proved")
 
-    def _compare(self, reader: Reader, item: Item) -> tuple[Table, Table]:
-        """What the origin says of a table, and what the target holds."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        algorithm = self._origin.algorithm
-        with ThreadPoolExecutor(1) as other:  # two servers, each with its own work
-            here = other.submit(self._target.digest, item, algorithm, stored=self._origin.is_narrowed(item))
-            return reader.digest(item), here.result()
-
-    def _bridged(self, wanted: tuple[Any, ...]) -> dict[str, transfer_indexes.Bridge]:
-        self._target.note(_BRIDGES, {"probes": transfer_indexes.probes_of(self._target.session)})
-        with self._phases.phase("bridge") as done:
-            made: dict[str, transfer_indexes.Bridge] = {}
-
-            def bridged(session: Any, index: Any) -> None:
-                if (bridge := self._bridge(session, index)) is not None:
-                    made[index.name] = bridge
-                    # At once: until then new sessions look into one list of it alone.
-                    transfer_indexes.ask_bridges(self._target.session, tuple(made.values()))
-
-            self._side_by_side(wanted, bridged)
-            done(f"{len(made)} IVFFlat indexes answer until the HNSW indexes are there")
-        self._watching.on_moment("bridged")
-        return made
-
-    def _bridges(self) -> dict[str, Any] | None:
-        """What was noted before the first bridge, by this or an earlier transfer; None where none has built any."""
-        return (self._target.begun() or {}).get(_BRIDGES)
+    def _in_lanes(self, items: Sequence[Item], work: Callable[[Lane, Item], _T]) -> list[_T]:
+        """What `work` gives for each table or piece, several of them at once."""
+        return in_sessions(lambda: lane(self._origin, self._target), items, work, self._wishes.jobs)
 
     def _wipe(self) -> None:
-        if self._bridges() is not None:
-            self._drop_bridges(())  # what is set for the database would stay
+        self._bridges.forget()
         self._target.wipe()
-
-    def _drop_bridges(self, wanted: tuple[Any, ...]) -> None:
-        transfer_indexes.drop_bridges(self._target.session, wanted, (self._bridges() or {}).get("probes"))
-
-    def _built(self, index: Any, beside: transfer_indexes.Bridge | None) -> bool:
-        tell = lambda progress: self._watching.on_build(index.name, progress)  # noqa: E731
-        return transfer_indexes.build(self._target.session, self._target.opened, index, self._wishes.room, tell, beside)
-
-    def _side_by_side(self, wanted: tuple[Any, ...], work: Callable[[Any, Any], Any]) -> list[Any]:
-        """One after the other in our own session, which hears a Ctrl-C at once; or two at a time in sessions of theirs."""
-        if transfer_indexes.at_once(self._target.session, wanted, self._wishes.room) == 1:
-            return [work(self._target.session, index) for index in wanted]
-        index_records.prepare(self._target.session)
-        return in_sessions(self._target.opened, wanted, work, 2)
-
-    def _bridge(self, session: Any, index: Any) -> transfer_indexes.Bridge | None:
-        tell = lambda progress: self._watching.on_build(f"{index.name} bridge", progress)  # noqa: E731
-        return transfer_indexes.bridge(session, self._target.opened, index, self._wishes.room, tell)
 
 
 def choose_algorithm(origin: Any, target: Target) -> None:

@@ -78,7 +78,7 @@ def bridge(connection: Any, second: Callable[[], Any], index: VectorIndex, room:
     _drop(connection, index.schema_name, made.name)
     first = BuildIndex(name=made.name, vector_set=action.vector_set, index=IvfFlat(kind="ivfflat", lists=lists), cast=action.cast)
     try:
-        index_builds.build(connection, second, first, room, watch, live=False)
+        index_builds.build(connection, second, first, room, watch, live=False, recorded=False)
     except TooFewRows:
         return None
     return made

@@ -14,10 +14,10 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from infra.domain.manifest import FAST_ALGORITHM, Sequence, Table
+from infra.domain.manifest import FAST_ALGORITHM, Sequence
 from scripts.edges import index_records, table_digests
 from scripts.edges.exits import BUSY, REFUSED, Failure
-from scripts.edges.origin import Item, Origin, Reader
+from scripts.edges.origin import Item, Origin
 from scripts.edges.postgres import APPLICATION, statement, told
 from scripts.edges.table_digests import Found
 
@@ -40,9 +40,6 @@ _WAITS = b"SET lock_timeout = 0;\n"
 _END_BUILDS = """SELECT pg_terminate_backend(progress.pid) FROM pg_stat_progress_create_index AS progress
 JOIN pg_stat_activity AS activity ON activity.pid = progress.pid
 WHERE progress.datname = current_database() AND activity.usename = current_user AND activity.application_name = %s"""
-# psycopg hands each piece to libpq by itself; rows of a few bytes are gathered to so many first.
-_PIECE_BYTES = 1 << 16
-OnBytes = Callable[[Item, int], None]
 
 
 class Target:
@@ -122,44 +119,15 @@ class Target:
             table_digests.settle(session)
             self.found = {(table.schema, table.name): table for table in table_digests.tables(session) if table.schema != ROOM}
 
-    def copy(self, reader: Reader, item: Item, on_bytes: OnBytes) -> None:
-        """The rows of a table, all of them or none, in place of those that are there; of a piece, beside those that are there."""
-        into = sql.SQL("COPY {} FROM STDIN (FORMAT {})").format(item.as_copied, item.as_written)
-        with told(f"writing {item.title}"), self.opened() as session:
-            table_digests.settle(session)
-            with session.transaction():
-                if item.pages is None:
-                    _truncate(session, item)
-                with reader.rows(item) as pieces, session.cursor().copy(into) as copy:
-                    gathered = bytearray()
-                    for piece in pieces:
-                        gathered += piece
-                        if len(gathered) >= _PIECE_BYTES:
-                            copy.write(bytes(gathered))
-                            on_bytes(item, len(gathered))
-                            gathered.clear()
-                    copy.write(bytes(gathered))
-                    on_bytes(item, len(gathered))
-                if item.pages is None:
-                    note(session, _step(item), {})
-
     def clear(self, item: Item) -> None:
         """No rows of a table, and no note that they were copied, before pieces of it come."""
         with told(f"emptying {item.title}"), self.session.transaction():
-            self.session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (_step(item),))
-            _truncate(self.session, item)
+            self.session.execute(f"DELETE FROM {ROOM}.steps WHERE step = %s", (step_of(item),))
+            truncate(self.session, item)
 
     def have(self, item: Item) -> None:
         """All pieces of a table are there."""
-        self.note(_step(item), {})
-
-    def digest(self, item: Item, algorithm: str, *, stored: bool) -> Table:
-        """Rows and digest of a table as it is here; `stored`: without generated columns, as what travels through a filter."""
-        table = self.found[item.key]
-        with told(item.title), self.opened() as session:
-            table_digests.settle(session)
-            rows = sql.SQL("ONLY {}").format(item.identifier) if stored else None
-            return table_digests.digest(session, table, algorithm=algorithm, rows=rows)
+        self.note(step_of(item), {})
 
     def note(self, step: str, facts: dict[str, Any]) -> None:
         """Write down a step that is no transaction of its own."""
@@ -205,7 +173,7 @@ def note(session: Any, step: str, facts: dict[str, Any]) -> None:
 
 def is_copied(steps: dict[str, Any], item: Item) -> bool:
     """Whether an earlier transfer brought this table."""
-    return _step(item) in steps
+    return step_of(item) in steps
 
 
 def fingerprint(origin: Origin) -> str:
@@ -231,9 +199,11 @@ def refuse_others(foreign: tuple[str, ...], hint: str) -> None:
         raise Failure(REFUSED, occupied(foreign), hint=hint)
 
 
-def _truncate(session: Any, item: Item) -> None:
+def truncate(session: Any, item: Item) -> None:
+    """No rows of a table."""
     session.execute(sql.SQL("TRUNCATE ONLY {}").format(item.identifier))
 
 
-def _step(item: Item) -> str:
+def step_of(item: Item) -> str:
+    """The step whose note says that a table was copied."""
     return f"table {item.schema}.{item.name}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from scripts.edges import postgres, stack_file
 from scripts.edges.ledger_file import LedgerFile
-from scripts.edges.transfer_target import Target
+from scripts.edges.transfer_lane import Lane
 from scripts.promote import Doors, Journey, promote
 from scripts.proof_server import proof_server
 
@@ -22,14 +22,14 @@ from scripts.proof_server import proof_server
 def main() -> None:
     """Promote as the order says."""
     order = json.loads(sys.stdin.read())
-    copy: Any = Target.copy
+    copy: Any = Lane.copy
 
-    def then_killed(target: Any, reader: Any, item: Any, on_bytes: Any) -> None:
-        copy(target, reader, item, on_bytes)
-        if item.name == order["after"] and target.session.info.dbname == order["database"]:
+    def then_killed(lane: Any, item: Any, on_bytes: Any) -> None:
+        copy(lane, item, on_bytes)
+        if item.name == order["after"] and lane.session.info.dbname == order["database"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(Target, "copy", then_killed)  # noqa: B010 - a method in place of another
+    setattr(Lane, "copy", then_killed)  # noqa: B010 - a method in place of another
     into = stack_file.read("staging", Path(order["root"]))
     connect = lambda: postgres.connect(order["target"], password=os.environ["PGPASSWORD"])  # noqa: E731
     doors = Doors(None, connect, LedgerFile(Path(order["ledger"])), server=proof_server)

@@ -24,7 +24,7 @@ from scripts.edges import dump_files, memories, stack_file, vector_tables
 from scripts.edges.exits import BAD, GOOD, REFUSED, Failure
 from scripts.edges.ledger_file import LedgerFile
 from scripts.edges.restored_copy import Server
-from scripts.edges.transfer_target import Target
+from scripts.edges.transfer_lane import Lane
 from scripts.local_azure.cluster_record import clusters_folder
 from scripts.local_azure.postgres import Cluster
 from scripts.promote import Doors, Journey, promote
@@ -199,14 +199,14 @@ def test_wrong_rules_are_refused_before_anything_is_written(
 def test_the_proof_compares_what_the_rules_let_through(
     copy: Path, target: Database, staging: Environment, rules: Any, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bring = Target.copy
+    bring = Lane.copy
 
-    def and_change(there: Target, reader: Any, item: Any, on_bytes: Any) -> None:
-        bring(there, reader, item, on_bytes)
+    def and_change(there: Lane, item: Any, on_bytes: Any) -> None:
+        bring(there, item, on_bytes)
         if item.name == "sessions" and there.session.info.dbname == target.name:
             there.session.execute("UPDATE public.sessions SET email = 'other' WHERE id = 1")
 
-    monkeypatch.setattr(Target, "copy", and_change)
+    monkeypatch.setattr(Lane, "copy", and_change)
     with pytest.raises(Failure, match=r"public\.sessions has as many rows, but other content") as failure:
         promote(Journey(source="prod", target=staging, copy=copy, rules=rules(MASKED)), doors(target, tmp_path, server))
     assert failure.value.code is BAD and "of our own" not in failure.value.where
@@ -248,15 +248,15 @@ def test_a_promotion_that_was_killed_is_taken_up_though_the_server_is_another(
 def test_a_signal_while_rows_are_restored_leaves_neither_server_nor_target(
     copy: Path, target: Database, staging: Environment, rules: Any, own_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bring, places = Target.copy, list[str]()
+    bring, places = Lane.copy, list[str]()
 
-    def then_ended(there: Target, reader: Any, item: Any, on_bytes: Any) -> None:
+    def then_ended(there: Lane, item: Any, on_bytes: Any) -> None:
         places.append(there.session.info.host)
         if len(places) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
-        bring(there, reader, item, on_bytes)
+        bring(there, item, on_bytes)
 
-    monkeypatch.setattr(Target, "copy", then_ended)
+    monkeypatch.setattr(Lane, "copy", then_ended)
     with pytest.raises(KeyboardInterrupt):
         promote(Journey(source="prod", target=staging, copy=copy, rules=rules(MASKED)), doors(target, tmp_path, proof_server))
     assert [*own_folder.iterdir()] == [] and not Path(places[0]).exists()

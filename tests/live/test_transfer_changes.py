@@ -99,12 +99,14 @@ def test_a_target_with_a_partitioned_table_is_not_empty_and_replace_drops_it(who
 
 
 def test_bridges_of_an_earlier_run_are_gone_whether_the_next_one_wants_some_or_not(whole: Database, target: Database) -> None:
+    bridges, when_copied = "SELECT count(*) FROM pg_class WHERE relname ~ '_bridge$'", []
     for wanted in (False, True):
         ended(whole, target, "bridged", bridge=True, replace=True)
-        assert target.value("SELECT count(*) FROM pg_class WHERE relname ~ '_bridge$'")
-        brought(whole, target, bridge=wanted)
+        assert target.value(bridges)
+        brought(whole, target, at("copied", lambda: when_copied.append(target.value(bridges))), bridge=wanted)
         assert_whole(whole, target)
         execute(target, "DROP TABLE memories")  # no longer what came: replaced in the second turn
+    assert when_copied == [0, 0], "rows would be written into them as well"
 
 
 # What is not the origin's.

@@ -1,0 +1,52 @@
+"""A piece of work in a thread of its own while another goes on: both must succeed, and it does not outlive the other's failure for long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# A main thread that waits without end does not hear a Ctrl-C.
+_PAUSE_SECONDS = 0.1
+# What was told to stop cancels its statement and cleans up, which a server that listens does at once.
+_PATIENCE_SECONDS = 10.0
+
+
+class Unwanted(Exception):
+    """Nobody waits for this work any more."""
+
+
+@contextmanager
+def alongside(work: Callable[[Callable[[], None]], None]) -> Iterator[Callable[[], None]]:
+    """`work` goes on while the block runs. The block is given a function that waits for it, and raises what the work has raised.
+
+    The work is given one that it calls now and then: it raises Unwanted once the block has failed.
+    """
+    failed = threading.Event()
+    errors: list[BaseException] = []
+
+    def go_on() -> None:
+        if failed.is_set():
+            raise Unwanted
+
+    def run() -> None:
+        try:
+            work(go_on)
+        except BaseException as error:
+            errors.append(error)
+
+    def finished() -> None:
+        while thread.is_alive():
+            thread.join(_PAUSE_SECONDS)
+        if errors:
+            raise errors[0]
+
+    thread = threading.Thread(target=run, name="alongside", daemon=True)
+    thread.start()
+    try:
+        yield finished
+        finished()
+    except BaseException:
+        failed.set()
+        thread.join(_PATIENCE_SECONDS)
+        raise
