@@ -243,6 +243,9 @@ class Client(Half):
         task.add_done_callback(self.way.tasks.discard)
 
     async def _encrypt(self) -> None:
+        if self.transport.is_closing():  # what was held back for a slow network arrives after its client has gone
+            self._over()
+            return
         loop = asyncio.get_running_loop()
         self.transport.pause_reading()
         self.transport.write(b"S")

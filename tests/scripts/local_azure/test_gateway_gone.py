@@ -1,0 +1,36 @@
+"""Clients that go at a bad moment leave nothing in the gateway: what stayed was found by the garbage collector, far from its cause."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scripts.local_azure.startup_packets import SSL_REQUEST
+from tests.scripts.local_azure.test_gateway import SERVER, raw
+
+pytestmark = pytest.mark.live
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits; five seconds are many rounds of the gateway's loop."""
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_no_handshake_is_begun_with_a_client_that_went_while_its_request_was_on_its_way(reached: Any) -> None:
+    faults, way = reached.gateway.faults(SERVER), reached.gateway._way(SERVER)
+    faults.black_hole = True
+    with raw(reached) as client:
+        client.sendall(struct.pack("!II", 8, SSL_REQUEST))
+        until(lambda: any(half._held for half in [*way.sessions]))
+        (half,) = way.sessions
+    until(lambda: not way.sessions)
+    faults.black_hole = False
+    until(lambda: list(half._held) == [None])  # the request has been answered
+    until(lambda: not way.tasks)
