@@ -15,8 +15,9 @@ from infra.domain.environment import VectorSet
 from scripts.edges import memories, vector_tables
 from scripts.local_azure.postgres import Binaries, Cluster
 
-# As the baselines were measured; everything else is the server's default, maintenance_work_mem 64 MB and two workers above all.
-_SETTINGS = {"max_wal_size": "2GB", "checkpoint_timeout": "30min"}
+# As the baselines were measured; everything else is the server's default, maintenance_work_mem 64 MB and two workers above all. Servers of
+# the local Azure archive their WAL and do not wait for the disk; these are to be measured.
+_SETTINGS = {"max_wal_size": "2GB", "checkpoint_timeout": "30min", "fsync": "on", "archive_mode": "off"}
 _SHARED_BUFFERS = "2GB"
 _SEED = 20240101
 _DATABASE = "zep"
