@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,9 @@ from scripts.edges import origin, transfer
 from scripts.edges.index_builds import Room
 from scripts.edges.phases import Phases
 from scripts.edges.transfer_target import Target
+
+# Several sessions tell at once, and print writes the end of a line by itself.
+_telling = threading.Lock()
 
 
 def main() -> None:
@@ -45,7 +49,9 @@ def connector(place: dict[str, str]) -> Callable[[], Any]:
 
 def say(moment: str, **facts: float) -> None:
     """One line of JSON; the clock is the same in all processes of a machine."""
-    print(json.dumps({"moment": moment, "at": time.monotonic(), **facts}), flush=True)
+    line = json.dumps({"moment": moment, "at": time.monotonic(), **facts})
+    with _telling:
+        print(line, flush=True)
 
 
 def peak_megabytes() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,6 +99,7 @@ class Ground:
         servers.new_database(self.target)
         servers.settle(self.source)
         servers.settle(self.target)
+        os.sync()  # what a file system has just been given back it can use only after this
 
     def prove(self, who: str) -> None:
         """Every table of the target has the source's rows. Ends the measuring otherwise."""
