@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from infra.domain import travel_plan
@@ -19,6 +20,8 @@ from scripts.edges.origin import LiveOrigin, Selected
 
 # In bytes; no run knows the salt of another, so that nobody can put their hashes side by side.
 _SALT_BYTES = 32
+# More than anybody mends one by one; where a whole list is of the wrong kind, each of thousands would be asked about.
+_MOST_MISFITS = 20
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def fitted(session: Any, found: rules_file.RulesFile, vector_sets: Iterable[Vect
         with session.transaction():
             travelling.try_out(session, narrowed)
     except Failure:
-        if problems := tuple(_misfits(session, found, narrowed)):
+        if problems := tuple(islice(_misfits(session, found, narrowed), _MOST_MISFITS)):
             raise Invalid(found.located(problems)) from None
         raise
     return laid

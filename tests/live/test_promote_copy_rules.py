@@ -196,6 +196,15 @@ def test_wrong_rules_are_refused_before_anything_is_written(
     assert target.value(NOTHING_OF_OURS) == 0
 
 
+def test_a_list_of_the_wrong_kind_is_not_told_to_its_end(
+    copy: Path, target: Database, staging: Environment, rules: Any, server: Server, tmp_path: Path
+) -> None:
+    wrong = rules("subjects: {column: id, erased_file: erased.txt}", "".join(f"user {number}\n" for number in range(500)))
+    with pytest.raises(Invalid) as raised:
+        promote(Journey(source="prod", target=staging, copy=copy, rules=wrong), doors(target, tmp_path, server))
+    assert len(raised.value.problems) == 20 and {each.line for each in raised.value.problems} == {1}
+
+
 def test_the_proof_compares_what_the_rules_let_through(
     copy: Path, target: Database, staging: Environment, rules: Any, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,6 +136,13 @@ def test_ids_are_read_as_of_the_columns_type(journey: Journey) -> None:
     assert raised.value.code is REFUSED and raised.value.where.startswith("public.")
 
 
+def test_ids_that_are_none_are_found_among_thousands(journey: Journey) -> None:
+    prepare(journey, "CREATE TABLE numbers (id integer PRIMARY KEY, user_id bigint)")
+    ids = [*map(str, range(3000)), "one", *map(str, range(3000, 5000)), "two"]
+    selection = journey.plan({"subjects": {"column": "user_id", "erased": ids}}).of("public", "numbers")
+    assert [each.value for each in travelling.misfits(journey.session, selection)] == ["one", "two"]
+
+
 def test_an_extensions_own_equality_is_asked(journey: Journey) -> None:
     """pgvector's types compare by operators in its own schema, and foreign keys may rest on them."""
     prepare(journey, """
