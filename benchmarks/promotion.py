@@ -1,9 +1,10 @@
 """How fast memory is brought from one server to another, against pg_dump with pg_restore, against pgcopydb, and against the floor.
 
-Two servers, one of them filled; the other's database is new before every run. Whole runs in turn, and every figure of a pair comes
-from the same run of each side: rows there, rows proved, the first answers through the vector indexes as an application in a new
-session gets them. "Rows there" is what our transfer and pg_restore say themselves; of pgcopydb, which says nothing, what is seen from
-outside. Clocks start when a program can begin: what loading ours takes is a row of its own.
+Two servers, one of them filled; the other's database is new before every run. Whole runs in turn, every second pair backwards, so that
+neither a machine that gets slower nor whoever ran before favours a side. Every figure of a pair comes from the same run of each side:
+rows there, rows proved, the first answers through the vector indexes as an application in a new session gets them. "Rows there" is what
+our transfer and pg_restore say themselves; of pgcopydb, which says nothing, what is seen from outside. Clocks start when a program can
+begin: what loading ours takes is a row of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from psycopg import sql
 
@@ -66,15 +68,19 @@ class Sides:
     pgcopydb: list[Run] = field(default_factory=list)
     floor: list[Run] = field(default_factory=list)
 
-    def add_pair(self, ground: Ground) -> None:
-        """One run of each, one after the other."""
-        self.ours.append(promotion_runs.ours(ground, bridge=False))
-        self.defaults.append(promotion_peers.defaults(ground))
-        self.bridged.append(promotion_runs.ours(ground, bridge=True))
-        self.careful.append(promotion_peers.careful(ground))
+    def add_pair(self, ground: Ground, *, backwards: bool) -> None:
+        """One run of each, one after the other: ours and the short ones beside each other, the longest at an end."""
+        runs: list[tuple[list[Run], Callable[[Ground], Run]]] = [
+            (self.ours, partial(promotion_runs.ours, bridge=False)),
+            (self.bridged, partial(promotion_runs.ours, bridge=True)),
+            (self.floor, promotion_runs.floor),
+            (self.careful, promotion_peers.careful),
+            (self.defaults, promotion_peers.defaults),
+        ]
         if promotion_peers.pgcopydb_program():
-            self.pgcopydb.append(promotion_peers.pgcopydb(ground))
-        self.floor.append(promotion_runs.floor(ground))
+            runs.insert(-1, (self.pgcopydb, promotion_peers.pgcopydb))
+        for kept, run in reversed(runs) if backwards else runs:
+            kept.append(run(ground))
 
 
 def measure(quick: bool) -> list[dict[str, object]]:
@@ -91,7 +97,7 @@ def compare(size: Size) -> list[Row]:
         promotion_runs.floor(ground)  # blocks that a disk has never written take longer than others, and whoever comes first would pay
         for number in range(1, size.pairs + 1):
             print(f"{size.title}: pair {number} of {size.pairs}", file=sys.stderr, flush=True)
-            sides.add_pair(ground)
+            sides.add_pair(ground, backwards=number % 2 == 0)
     return [*_times(sides, size.title), *_costs(sides, size.title), *scans]
 
 
