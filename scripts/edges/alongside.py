@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# A main thread that waits without end does not hear a Ctrl-C.
-_PAUSE_SECONDS = 0.1
+from scripts.edges.workers import Worker
+
 # What was told to stop cancels its statement and cleans up, which a server that listens does at once.
 _PATIENCE_SECONDS = 10.0
 
@@ -23,30 +23,17 @@ def alongside(work: Callable[[Callable[[], None]], None]) -> Iterator[Callable[[
     The work is given one that it calls now and then: it raises Unwanted once the block has failed.
     """
     failed = threading.Event()
-    errors: list[BaseException] = []
 
     def go_on() -> None:
         if failed.is_set():
             raise Unwanted
 
-    def run() -> None:
-        try:
-            work(go_on)
-        except BaseException as error:
-            errors.append(error)
-
-    def finished() -> None:
-        while thread.is_alive():
-            thread.join(_PAUSE_SECONDS)
-        if errors:
-            raise errors[0]
-
-    thread = threading.Thread(target=run, name="alongside", daemon=True)
-    thread.start()
+    worker = Worker("alongside", lambda: work(go_on))
     try:
-        yield finished
-        finished()
+        worker.start()
+        yield worker.wait
+        worker.wait()
     except BaseException:
         failed.set()
-        thread.join(_PATIENCE_SECONDS)
+        worker.ends_within(_PATIENCE_SECONDS)
         raise

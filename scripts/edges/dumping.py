@@ -25,7 +25,7 @@ from scripts.edges.dump_files import LOCK, faults_of, sha256
 from scripts.edges.exits import BUG, BUSY, UNREACHABLE, Failure
 from scripts.edges.ledger_file import settle
 from scripts.edges.origin import Item, LiveOrigin, Reader, live
-from scripts.edges.side_by_side_tables import side_by_side
+from scripts.edges.side_by_side_tables import in_sessions
 
 Told = Callable[[Item, int], None]
 JOURNAL = "journal.jsonl"
@@ -151,7 +151,7 @@ def _fill(
         _extend(folder / JOURNAL, {"artifact": written.model_dump(mode="json"), "table": digested.model_dump(mode="json")})
         return written, digested
 
-    done = side_by_side(origin, origin.items, work, jobs)
+    done = in_sessions(origin.reader, origin.items, work, jobs)
     return Manifest(
         id=name, created_at=created_at, environment=environment, source=origin.source, extensions=origin.extensions,
         artifacts=(*files, *(artifact for artifact, _ in done)), tables=tuple(table for _, table in done), sequences=origin.sequences,

@@ -19,6 +19,7 @@ from infra.domain.steps import BuildIndex
 from scripts.edges import build_preflight, index_records, postgres
 from scripts.edges.database_steps import drop_index
 from scripts.edges.exits import BAD, Failure
+from scripts.edges.workers import Worker
 
 # Often enough for a bar that moves, seldom enough for the server not to notice.
 _PAUSE_SECONDS = 0.25
@@ -30,6 +31,8 @@ _MARGIN = 1 / 50
 _SERIAL_BYTES_PER_VECTOR = 32
 # Dropping waits for every transaction that knows the index; somebody who pressed Ctrl-C does not.
 _CLEAN_MILLISECONDS = "3000"
+# A build looks for a cancel at every tuple and page; a server that does not answer is not waited for.
+_CANCEL_SECONDS = 30.0
 _SPILLED = "no longer fits into maintenance_work_mem"
 
 
@@ -90,13 +93,11 @@ def build(
     watch: Watch,
     *,
     live: bool = True,
-    recorded: bool = True,
 ) -> Built:
     """Build the index on a connection of its own (`second` opens one) while this one watches. Raises Failure, TooFewRows.
 
     With `live` others go on writing to the table meanwhile; without, as in a restore, the table is scanned once instead of
-    twice and locked against writes. An interruption cancels the server's side too and drops what is left of it. `recorded` as
-    for `carry_out`.
+    twice and locked against writes. An interruption cancels the server's side too and drops what is left of it.
     """
     with postgres.told(f"building {action.name}"):
         rows = build_preflight.count(connection, action.vector_set)
@@ -106,7 +107,7 @@ def build(
         build_preflight.refuse_full_disk(action, rows, found, room.disk_bytes)
         if live and found.waits_for:
             watch(Progress(found.waits_for, 0, None))
-        return carry_out(connection, second, action, _create(action, live), action.name, rows, room, watch, recorded=recorded)
+        return carry_out(connection, second, action, create_statement(action, live), action.name, rows, room, watch)
 
 
 def carry_out(
@@ -161,6 +162,22 @@ def read_progress(connection: psycopg.Connection[Any], pid: int, rows: int | Non
     return Progress(phase or "starting", blocks or 0, all_blocks or None)
 
 
+def create_statement(action: BuildIndex, live: bool) -> sql.Composed:
+    """The statement that builds the index; with `live` others may write to the table meanwhile."""
+    settings = {name: value for name, value in action.index.model_dump().items() if name != "kind"}
+    options = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in settings.items())
+    return postgres.statement(
+        "create_index",
+        concurrently=sql.SQL("CONCURRENTLY" if live else ""),
+        index=sql.Identifier(action.name),
+        **_place(action),
+        method=sql.Identifier(action.index.kind),
+        expression=expression(action),
+        operator_class=sql.Identifier(vectors.operator_class(action.vector_set.type, action.vector_set.distance)),
+        options=options,
+    )
+
+
 def expression(action: BuildIndex) -> sql.Composed:
     """What the index stores: the column, or its cast in brackets."""
     column = sql.Identifier(action.vector_set.column)
@@ -198,29 +215,21 @@ def _attempt(
 
 
 def _run(connection: psycopg.Connection[Any], builder: psycopg.Connection[Any], create: sql.Composed, rows: int, watch: Watch) -> None:
-    """Execute the build in a thread, and watch it from this one, which receives the Ctrl-C."""
-    errors: list[BaseException] = []
+    """Execute the build in a thread, and watch it from this one, which receives the Ctrl-C and then waits until the build is over.
+
+    Only then is its lock gone, so that what it left can be dropped.
+    """
     pid = builder.info.backend_pid
-
-    def work() -> None:
-        try:
-            builder.execute(create)
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work, name="index build", daemon=True)
-    thread.start()
+    worker = Worker("index build", lambda: builder.execute(create))
     try:
-        while thread.is_alive():
-            thread.join(_PAUSE_SECONDS)
-            if thread.is_alive():
-                watch(read_progress(connection, pid, rows) or Progress("starting", 0, None))
+        worker.start()
+        while not worker.ends_within(_PAUSE_SECONDS):
+            watch(read_progress(connection, pid, rows) or Progress("starting", 0, None))
     except BaseException:
         builder.cancel_safe()
-        thread.join()
+        worker.ends_within(_CANCEL_SECONDS)
         raise
-    if errors:
-        raise errors[0]
+    worker.wait()
 
 
 def _clean(connection: psycopg.Connection[Any], name: str) -> None:
@@ -263,21 +272,6 @@ def _planned(action: BuildIndex, rows: int, room: Room) -> Built:
     kept = {"needed_kib": needed_kib, "given_kib": given, "allowed_kib": max(room.allowed_kib, room.server_kib)}
     return Built(
         name=action.name, kind=action.index.kind, rows=rows, workers=room.workers, size_bytes=0, spilled=False, fell_back=False, **kept
-    )
-
-
-def _create(action: BuildIndex, live: bool) -> sql.Composed:
-    settings = {name: value for name, value in action.index.model_dump().items() if name != "kind"}
-    options = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in settings.items())
-    return postgres.statement(
-        "create_index",
-        concurrently=sql.SQL("CONCURRENTLY" if live else ""),
-        index=sql.Identifier(action.name),
-        **_place(action),
-        method=sql.Identifier(action.index.kind),
-        expression=expression(action),
-        operator_class=sql.Identifier(vectors.operator_class(action.vector_set.type, action.vector_set.distance)),
-        options=options,
     )
 
 

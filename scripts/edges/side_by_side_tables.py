@@ -8,22 +8,18 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from scripts.edges.origin import Item, Origin, Reader
+from scripts.edges.workers import Worker
 
 _S = TypeVar("_S")
 _I = TypeVar("_I")
 _T = TypeVar("_T")
-# A main thread that waits without end does not hear a Ctrl-C.
-_PAUSE_SECONDS = 0.1
-
-
-def side_by_side(origin: Origin, items: Sequence[Item], work: Callable[[Reader, Item], _T], jobs: int) -> list[_T]:
-    """What `work` gives for each table, in their order. Raises what the first one that failed has raised."""
-    return in_sessions(origin.reader, items, work, jobs)
 
 
 def in_sessions(opened: Callable[[], AbstractContextManager[_S]], items: Sequence[_I], work: Callable[[_S, _I], _T], jobs: int) -> list[_T]:
-    """What `work` gives for each item in one of `jobs` sessions, in the order of the items; the first are begun first."""
+    """What `work` gives for each item in one of `jobs` sessions, in the order of the items; the first are begun first.
+
+    Raises what the first one that failed has raised, once all have ended.
+    """
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(items)):
         waiting.put(number)
@@ -43,13 +39,12 @@ def in_sessions(opened: Callable[[], AbstractContextManager[_S]], items: Sequenc
             errors.append(error)
             stopped.set()
 
-    threads = [threading.Thread(target=run, name=f"tables {number}", daemon=True) for number in range(min(max(1, jobs), len(items)))]
-    for thread in threads:
-        thread.start()
+    workers = [Worker(f"tables {number}", run) for number in range(min(max(1, jobs), len(items)))]
     try:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(_PAUSE_SECONDS)
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.wait()
     except BaseException:
         stopped.set()
         raise

@@ -18,7 +18,7 @@ from infra.domain.manifest import VectorIndex
 from infra.domain.steps import BuildIndex
 from scripts.edges import index_builds, postgres
 from scripts.edges.exits import BAD, Failure
-from scripts.edges.index_builds import Room, TooFewRows, Watch
+from scripts.edges.index_builds import Room, Watch
 
 _DISTANCES: dict[str, Any] = {"cosine_ops": "cosine", "l2_ops": "l2", "ip_ops": "inner_product"}
 # What pgvector takes where an index says nothing.
@@ -79,11 +79,12 @@ def bridge(connection: Any, second: Callable[[], Any], index: VectorIndex, room:
     lists, probes = vectors.bridge(rows)
     made = Bridge(bridge_name(index), probes)
     _drop(connection, index.schema_name, made.name)
-    first = BuildIndex(name=made.name, vector_set=action.vector_set, index=IvfFlat(kind="ivfflat", lists=lists), cast=action.cast)
-    try:
-        index_builds.build(connection, second, first, room_of_bridge(index, rows, lists, room), watch, live=False, recorded=False)
-    except TooFewRows:
+    if rows < vectors.minimum_rows(lists):
         return None
+    first = BuildIndex(name=made.name, vector_set=action.vector_set, index=IvfFlat(kind="ivfflat", lists=lists), cast=action.cast)
+    create, given = index_builds.create_statement(first, live=False), room_of_bridge(index, rows, lists, room)
+    with postgres.told(f"building {made.name}"):
+        index_builds.carry_out(connection, second, first, create, made.name, rows, given, watch, recorded=False)
     return made
 
 

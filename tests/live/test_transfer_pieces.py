@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from scripts.edges.origin import Item, LiveOrigin, Pages, Selected, live
-from scripts.edges.side_by_side_tables import side_by_side
+from scripts.edges.side_by_side_tables import in_sessions
 from scripts.edges.transfer import Watching
 from scripts.edges.transfer_pieces import Pieces
 from tests.live.conftest import Database
@@ -84,7 +84,7 @@ def test_the_rows_of_a_table_come_in_several_sessions_at_once(whole: Database) -
     def check(origin: LiveOrigin, item: Item) -> None:
         met = threading.Barrier(2, timeout=20)
         pieces = Pieces(origin, [item], 2, 1)
-        lasts = side_by_side(origin, pieces.all, lambda reader, piece: (met.wait(), pieces.is_last(piece))[1], 2)
+        lasts = in_sessions(origin.reader, pieces.all, lambda reader, piece: (met.wait(), pieces.is_last(piece))[1], 2)
         assert sorted(lasts) == [False, False, False, True]
 
     on(whole, check)
