@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from scripts.edges.ledger_blob import NAME, LedgerBlob, open_ledger
 from scripts.edges.ledger_file import LedgerFile
 from tests.blob.children import kill, record, start
 from tests.blob.wire import Asked, Fault, Wire
+from tests.waiting import until
 
 WRITERS, EACH = 3, 3
 
@@ -192,7 +192,4 @@ def test_a_note_that_cannot_be_read_is_named(ledger: LedgerBlob, where: str) -> 
 
 
 def _wait_for_renewals(wire: Wire, count: int) -> None:
-    until = time.monotonic() + 5
-    while sum(map(is_renewal, wire.asked)) < count:
-        assert time.monotonic() < until, "the lock is not renewed"
-        time.sleep(0.02)
+    until(lambda: sum(map(is_renewal, wire.asked)) >= count)

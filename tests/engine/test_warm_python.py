@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from tests.engine.conftest import Terminal, stand_in
 from tests.engine.language_host import WARM
 from tests.engine.own_project import copied
+from tests.waiting import until
 
 # Says what surrounds it, and stays until it is ended if it shall.
 PROGRAM = """
@@ -78,10 +78,10 @@ def test_it_ends_with_the_engine_that_asked_for_it(served: Terminal, facts: Path
     command = served.command("run", "--", "pulumi", "preview", "--stack", "dev", "--non-interactive")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
     with subprocess.Popen(command, env=served.variables, cwd=served.project, **quiet) as child:
-        _until(facts.exists)
+        until(facts.exists)
         os.killpg(child.pid, signal.SIGKILL)
     number = json.loads(facts.read_text())["number"]
-    _until(lambda: not _lives(number))
+    until(lambda: not _lives(number))
 
 
 def _lives(number: int) -> bool:
@@ -90,10 +90,3 @@ def _lives(number: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _until(true: Any) -> None:
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -19,8 +19,9 @@ from scripts.edges.index_builds import Progress, Room, TooFewRows
 from tests.live.conftest import ADMINISTRATOR, PASSWORD, Database
 from tests.live.patients import BUILDING, HNSW, INDEX, LISTS, TABLE, WAITING, Patient, admitted
 from tests.live.test_post_provision import bring
-from tests.live.test_post_provision_cut_off import unfinished_writer, until
+from tests.live.test_post_provision_cut_off import unfinished_writer
 from tests.live.wire import Wire
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 

@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from infra.domain.parsing import parse
 from scripts.edges import capture, memories, postgres, stack_file
 from scripts.edges.stack_file import LOCATION, NAMESPACE
 from scripts.local_azure.serve import LocalAzure
+from tests.waiting import until
 
 JOB = {"image": "r.azurecr.io/agentmem:1@sha256:" + "0" * 64, "subnet": "10.20.2.0/28", "nat_gateway": True}
 DIMENSIONS, ROWS, PATIENCE = 16, 300, 30.0
@@ -148,7 +148,7 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next(filled: Private, monkeypa
     with filled.identity_session() as holder, holder.transaction():
         holder.execute("LOCK TABLE agent_memory.vector_sets IN ACCESS EXCLUSIVE MODE")
         first = subprocess.Popen(filled.command(*words), env=filled.outside, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        waits_until(lambda: bool(holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone()))
+        until(holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone)
         first.send_signal(signal.SIGKILL)
         first.communicate()
         second = subprocess.Popen(filled.command(*words), env=filled.outside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -158,10 +158,3 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next(filled: Private, monkeypa
     assert second.returncode == 0, said
     assert said.startswith("post-provision prod")
     assert filled.leaves_nothing()
-
-
-def waits_until(so: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not so():
-        assert time.monotonic() < end
-        time.sleep(0.05)

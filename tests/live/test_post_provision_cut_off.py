@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from scripts.edges import database_steps
 from scripts.edges.exits import BUSY, Failure
 from tests.live.conftest import PASSWORD, Database
 from tests.live.test_post_provision import INDEXES, bring, fill
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 
@@ -41,13 +41,6 @@ def killed(root: Path, database: Database, moment: str) -> int:
     with child(root, database, moment) as process:
         pass
     return process.returncode
-
-
-def until(reached: Callable[[], object], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 @contextmanager

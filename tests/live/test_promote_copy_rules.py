@@ -31,8 +31,8 @@ from scripts.promote import Doors, Journey, promote
 from scripts.proof_server import proof_server
 from tests.live.conftest import PASSWORD, Database, new_database
 from tests.live.hard_to_copy import connect, server_of, taken
-from tests.live.test_post_provision_cut_off import until
 from tests.live.test_promote import target
+from tests.waiting import until
 
 __all__ = ["target"]
 pytestmark = pytest.mark.live

@@ -11,8 +11,8 @@ from scripts.edges.exits import BAD, REFUSED
 from scripts.edges.transfer import Watching
 from tests.live.conftest import Database
 from tests.live.hard_to_copy import connect
-from tests.live.test_post_provision_cut_off import until
 from tests.live.transfers import assert_whole, at, brought, contents, ended, execute, refused, source, target, whole
+from tests.waiting import until
 
 __all__ = ["source", "target", "whole"]
 pytestmark = pytest.mark.live

@@ -21,8 +21,8 @@ from scripts.local_azure.binaries import INSIDE
 from scripts.local_azure.postgres import Binaries, Cluster, Mode
 from tests.live.conftest import ADMINISTRATOR, ALLOWED, PASSWORD, Database, new_cluster, new_database
 from tests.live.hard_to_copy import connect
-from tests.live.test_post_provision_cut_off import until
 from tests.live.transfers import END_OURS, assert_whole, at, brought, ended, execute, refused, target, transfer, whole
+from tests.waiting import until
 
 __all__ = ["target", "whole"]
 pytestmark = pytest.mark.live

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import PASSWORD, Database
-from tests.live.test_post_provision_cut_off import until
 from tests.live.transfers import target
+from tests.waiting import until
 
 __all__ = ["target"]
 pytestmark = pytest.mark.live

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import struct
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from scripts.local_azure.startup_packets import SSL_REQUEST
 from tests.scripts.local_azure.test_gateway import SERVER, raw
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Waits; five seconds are many rounds of the gateway's loop."""
-    deadline = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_no_handshake_is_begun_with_a_client_that_went_while_its_request_was_on_its_way(reached: Any) -> None:

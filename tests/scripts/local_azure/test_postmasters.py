@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from scripts.local_azure import binaries as binaries_module, cluster_record
 from scripts.local_azure.postgres import Binaries, Cluster, Mode, Trouble, discard, names, sweep
 from scripts.local_azure.postmasters import Identity, Postmaster, last_words
 from scripts.local_azure.trouble import disk_trouble
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 ROOT = Path(__file__).resolve().parents[3]
@@ -143,10 +143,7 @@ def test_a_server_ends_with_its_starter_where_the_machine_can_do_it(kept: Cluste
     pid = int(child.stdout.readline())
     child.kill()
     child.communicate()
-    deadline = time.monotonic() + 5
-    while Identity.of(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not Identity.of(pid))
     assert sweep(home) == ()
 
 
