@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 from scripts.edges.alongside import Unwanted, alongside
+from tests.interrupting import ctrl_c
 
 SECONDS = 10.0
 
@@ -59,4 +61,21 @@ def test_work_that_nobody_wants_any_more_is_told_so_and_has_ended() -> None:
     with pytest.raises(KeyboardInterrupt), alongside(work):
         assert begun.wait(SECONDS)
         raise KeyboardInterrupt
+    assert ended.is_set()
+
+
+def test_work_that_cleans_up_after_a_ctrl_c_is_waited_for() -> None:
+    ended = threading.Event()
+
+    def work(go_on: Callable[[], None]) -> None:
+        try:
+            while True:
+                go_on()
+        except Unwanted:
+            time.sleep(0.5)
+            ended.set()
+            raise
+
+    with pytest.raises(KeyboardInterrupt), ctrl_c(), alongside(work) as finished:
+        finished()
     assert ended.is_set()

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from scripts.edges.workers import Worker
+from tests.interrupting import ctrl_c
 
 
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """A SIGINT raises KeyboardInterrupt, whatever runs the tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interrupts")
 def test_one_that_runs_on_after_a_ctrl_c_is_not_over() -> None:
     go_on = threading.Event()
     worker = Worker("test", lambda: go_on.wait(20))
     worker.start()
-    main = threading.main_thread().ident
-    assert main == threading.get_ident()
-    threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), ctrl_c():
         worker.wait()
     assert not worker.ends_within(0)
     go_on.set()
