@@ -94,7 +94,7 @@ def compare(size: Size) -> list[Row]:
     with prepared(size.parts, size.sessions, room) as ground:
         scans = _digests(ground, size.title)
         sides = Sides()
-        promotion_runs.floor(ground)  # blocks that a disk has never written take longer than others, and whoever comes first would pay
+        promotion_runs.floor(ground)  # memory and disk that nobody has touched yet take longer, and whoever comes first would pay
         for number in range(1, size.pairs + 1):
             print(f"{size.title}: pair {number} of {size.pairs}", file=sys.stderr, flush=True)
             sides.add_pair(ground, backwards=number % 2 == 0)

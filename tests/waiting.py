@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 
-def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
-    """Return once `holds` gives something true; fail after so many seconds."""
+def until(holds: Callable[[], object], seconds: float = 10.0, says: str = "it did not happen") -> None:
+    """Return once `holds` gives something true; fail with what `says` after so many seconds."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, f"it did not happen within {seconds:g} s"
+        assert time.monotonic() < end, f"{says} ({seconds:g} s)"
         time.sleep(0.02)

@@ -192,4 +192,4 @@ def test_a_note_that_cannot_be_read_is_named(ledger: LedgerBlob, where: str) -> 
 
 
 def _wait_for_renewals(wire: Wire, count: int) -> None:
-    until(lambda: sum(map(is_renewal, wire.asked)) >= count)
+    until(lambda: sum(map(is_renewal, wire.asked)) >= count, 5, "the lock is not renewed")

@@ -97,4 +97,4 @@ def test_a_provider_that_is_killed_ends_the_up_with_a_line_and_the_way_back_is_t
 
 def _wait_for_a_begun_server(state: Path) -> None:
     operations = lambda: json.loads((state / "cloud.json").read_text())["operations"].values()  # noqa: E731
-    until(lambda: any("zepmem-dev" in each["resource_id"] for each in operations()))
+    until(lambda: any("zepmem-dev" in each["resource_id"] for each in operations()), 20)

@@ -78,10 +78,10 @@ def test_it_ends_with_the_engine_that_asked_for_it(served: Terminal, facts: Path
     command = served.command("run", "--", "pulumi", "preview", "--stack", "dev", "--non-interactive")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
     with subprocess.Popen(command, env=served.variables, cwd=served.project, **quiet) as child:
-        until(facts.exists)
+        until(facts.exists, 30)
         os.killpg(child.pid, signal.SIGKILL)
     number = json.loads(facts.read_text())["number"]
-    until(lambda: not _lives(number))
+    until(lambda: not _lives(number), 30)
 
 
 def _lives(number: int) -> bool:

@@ -148,7 +148,7 @@ def test_a_run_that_was_killed_is_taken_up_by_the_next(filled: Private, monkeypa
     with filled.identity_session() as holder, holder.transaction():
         holder.execute("LOCK TABLE agent_memory.vector_sets IN ACCESS EXCLUSIVE MODE")
         first = subprocess.Popen(filled.command(*words), env=filled.outside, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        until(lambda: holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
+        until(lambda: holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone(), PATIENCE)
         first.send_signal(signal.SIGKILL)
         first.communicate()
         second = subprocess.Popen(filled.command(*words), env=filled.outside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

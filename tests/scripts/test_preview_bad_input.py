@@ -211,7 +211,7 @@ def _peak(number: int) -> int:
 
 def test_ten_thousand_resources_cost_a_constant_for_each(judge: Judge) -> None:
     """What the lines take is measured by `python -m benchmarks preview`."""
-    assert _lines(2_000) < 11 * _lines(200)
+    assert _lines(10_000) < 11 * _lines(1_000)
     assert _peak(2_000) < 12 * _peak(200)
     judge(_updates(10_000), form="markdown")
     said = judge.said

@@ -267,7 +267,7 @@ def test_a_client_that_dies_takes_its_session_along(reached: Any) -> None:
         underneath.shutdown(socket.SHUT_RDWR)
     session.close()
     with reached.connect() as watcher:
-        until(lambda: watcher.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dying'").fetchone() == (0,))
+        until(lambda: watcher.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dying'").fetchone() == (0,), 5)
 
 
 def test_a_stopped_gateway_says_that_it_does_not_run(reached: Any) -> None:

@@ -12,6 +12,8 @@ from tests.scripts.local_azure.test_gateway import SERVER, raw
 from tests.waiting import until
 
 pytestmark = pytest.mark.live
+# Many rounds of the gateway's loop.
+SECONDS = 5.0
 
 
 def test_no_handshake_is_begun_with_a_client_that_went_while_its_request_was_on_its_way(reached: Any) -> None:
@@ -19,9 +21,9 @@ def test_no_handshake_is_begun_with_a_client_that_went_while_its_request_was_on_
     faults.black_hole = True
     with raw(reached) as client:
         client.sendall(struct.pack("!II", 8, SSL_REQUEST))
-        until(lambda: any(half._held for half in [*way.sessions]))
+        until(lambda: any(half._held for half in [*way.sessions]), SECONDS)
         (half,) = way.sessions
-    until(lambda: not way.sessions)
+    until(lambda: not way.sessions, SECONDS)
     faults.black_hole = False
-    until(lambda: list(half._held) == [None])  # the request has been answered
-    until(lambda: not way.tasks)
+    until(lambda: list(half._held) == [None], SECONDS)  # the request has been answered
+    until(lambda: not way.tasks, SECONDS)

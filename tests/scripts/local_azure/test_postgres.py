@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import psycopg
 import pytest
 
 from scripts.local_azure.postgres import Binaries, Cluster, Database, Trouble
-from tests.waiting import until
 
 Connect = Callable[..., psycopg.Connection[Any]]
 NOT_LISTED = 'extension "vector" is not allow-listed for "azure_pg_admin" users in Azure Database for PostgreSQL'
@@ -235,7 +235,10 @@ def test_finished_wal_is_archived_whole(cluster: Cluster) -> None:
     with cluster.connect() as session:
         session.execute("SELECT pg_logical_emit_message(false, 'test', 'something to archive')")
         segment = session.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchall()[0][0]
-        until((cluster.archive / segment).exists)
+        deadline = time.monotonic() + 5
+        while not (cluster.archive / segment).exists():
+            assert time.monotonic() < deadline, session.execute("SELECT * FROM pg_stat_archiver").fetchone()
+            time.sleep(0.02)
         size = session.execute("SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size'").fetchall()[0][0]
     assert (cluster.archive / segment).stat().st_size == size
     assert not list(cluster.archive.glob("*.part"))

@@ -143,7 +143,7 @@ def test_a_server_ends_with_its_starter_where_the_machine_can_do_it(kept: Cluste
     pid = int(child.stdout.readline())
     child.kill()
     child.communicate()
-    until(lambda: not Identity.of(pid))
+    until(lambda: not Identity.of(pid), 5)
     assert sweep(home) == ()
 
 

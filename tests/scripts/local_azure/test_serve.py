@@ -9,9 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from scripts.local_azure.doors import TENANT
 from scripts.local_azure.identity_door import OBJECT_ID
 from scripts.local_azure.serve import LocalAzure, LocalAzureFailed
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUP = "azure-native:resources:ResourceGroup"
@@ -30,6 +29,7 @@ SERVER = "azure-native:dbforpostgresql:Server"
 FIREWALL = "azure-native:dbforpostgresql:FirewallRule"
 ADMINISTRATOR = "azure-native:dbforpostgresql:AdministratorsMicrosoftEntra"
 PASSWORD = "Local-" + uuid.uuid4().hex
+SECONDS = 20.0
 
 
 def make(azure: LocalAzure, type_: str, **values: Any) -> str:
@@ -59,15 +59,6 @@ def log_in(azure: LocalAzure, server: str, user: str, password: str) -> Any:
         host=name, hostaddr=host, port=int(port), user=user, password=password, dbname="postgres", sslmode="verify-full",
         sslrootcert=azure.environment["PGSSLROOTCERT"], connect_timeout=10,
     )  # fmt: skip
-
-
-def until(holds: Callable[[], object], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def lives(pid: int) -> bool:
@@ -145,7 +136,7 @@ def test_asking_one_that_has_ended_is_an_error_that_names_the_log(tmp_path: Path
     azure.start()
     os.kill(azure.pid, signal.SIGKILL)
     try:
-        assert until(lambda: not lives(azure.pid))
+        until(lambda: not lives(azure.pid), SECONDS)
         with pytest.raises(LocalAzureFailed, match=r"local-azure\.log"):
             azure.hosts()
     finally:
@@ -193,8 +184,8 @@ def test_a_killed_parent_takes_doors_and_servers_with_it(tmp_path: Path) -> None
         servers = [pid for pid in children_of(child) if "postgres" in Path(f"/proc/{pid}/cmdline").read_text()]
         assert servers
         parent.kill()
-    assert until(lambda: not lives(child)), "the child outlived its parent"
-    assert until(lambda: not any(lives(pid) for pid in servers)), "a PostgreSQL outlived its cloud"
+    until(lambda: not lives(child), SECONDS, "the child outlived its parent")
+    until(lambda: not any(lives(pid) for pid in servers), SECONDS, "a PostgreSQL outlived its cloud")
 
 
 @pytest.mark.live
